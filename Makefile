@@ -1,0 +1,37 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint parity bench clean
+
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade pip
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	touch $@
+
+demo: $(VENV)/.installed
+	$(BIN)/glassnet train mnist
+
+test: $(VENV)/.installed
+	$(BIN)/python -m pytest -n 2
+
+lint: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+.venv-parity/.installed: pyproject.toml
+	$(PYTHON) -m venv .venv-parity
+	.venv-parity/bin/pip install --quiet --upgrade pip
+	.venv-parity/bin/pip install --quiet --editable '.[parity]'
+	touch $@
+
+parity: .venv-parity/.installed
+	KERAS_BACKEND=jax .venv-parity/bin/python -m pytest -n 2 parity
+
+bench: $(VENV)/.installed
+	$(BIN)/python -m benchmarks.training_step
+
+clean:
+	rm -rf $(VENV) .venv-parity build dist

@@ -1,0 +1,104 @@
+"""The few settings that are global: default precision, the small constant, the seed, graph checks.
+
+Names and defaults are those of ``keras.config``: ``floatx()`` is ``"float32"`` and
+``epsilon()`` is ``1e-7``. Nothing else in glassnet is global.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+
+import numpy as np
+
+_FLOATS = ("float16", "float32", "float64")
+
+_settings: dict[str, object] = {
+    "floatx": "float32",
+    "epsilon": 1e-7,
+    "check_graphs": os.environ.get("GLASSNET_CHECK_GRAPHS", "") not in ("", "0"),
+}
+
+
+def floatx() -> str:
+    """Return the default float type of new variables and of Python lists: ``"float32"``.
+
+    >>> import glassnet as gn
+    >>> gn.config.floatx()
+    'float32'
+    """
+    return str(_settings["floatx"])
+
+
+def set_floatx(value: str) -> None:
+    """Set the default float type; one of ``"float16"``, ``"float32"``, ``"float64"``."""
+    if value not in _FLOATS:
+        raise ValueError(f"set_floatx: expected one of {', '.join(_FLOATS)}; got {value!r}.")
+    _settings["floatx"] = value
+
+
+def epsilon() -> float:
+    """Return the small constant that keeps logarithms and divisions finite: ``1e-7``."""
+    return float(_settings["epsilon"])  # type: ignore[arg-type]
+
+
+def set_epsilon(value: float) -> None:
+    """Set the small constant that keeps logarithms and divisions finite."""
+    if not value > 0:
+        raise ValueError(f"set_epsilon: expected a number above 0; got {value!r}.")
+    _settings["epsilon"] = float(value)
+
+
+def image_data_format() -> str:
+    """Return ``"channels_last"``: glassnet's one layout of images, (m, height, width, channels)."""
+    return "channels_last"
+
+
+def check_graphs() -> bool:
+    """Tell whether every graph is held against the specification before it runs.
+
+    Set by the environment variable ``GLASSNET_CHECK_GRAPHS=1``; the tests run with it.
+    """
+    return bool(_settings["check_graphs"])
+
+
+def set_check_graphs(value: bool) -> None:
+    """Switch the check of every graph before its first run on or off."""
+    _settings["check_graphs"] = bool(value)
+
+
+# --- the seed -------------------------------------------------------------------------------
+#
+# Every consumer of randomness (an initializer, a Dropout, a shuffle) owns a seed, a plain
+# integer. Those that were given none take the next one of this sequence, so that one call of
+# `set_random_seed` at the top of a script fixes the whole run.
+
+_lock = threading.Lock()
+_sequence: list[int] = [secrets.randbits(62), 0]
+
+
+def set_random_seed(seed: int) -> None:
+    """Fix every later random choice of glassnet: weights, shuffling, dropout.
+
+    Same seed, same machine, same engine: bitwise the same run. Takes an integer of at least 0.
+
+    >>> import glassnet as gn
+    >>> gn.utils.set_random_seed(7)
+    >>> first = gn.initializers.GlorotUniform()((2, 3)).numpy()
+    >>> gn.utils.set_random_seed(7)
+    >>> bool((gn.initializers.GlorotUniform()((2, 3)).numpy() == first).all())
+    True
+    """
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise ValueError(f"set_random_seed: expected an integer of at least 0; got {seed!r}.")
+    with _lock:
+        _sequence[:] = [int(seed), 0]
+
+
+def next_seed() -> int:
+    """Return the next seed of the global sequence, an integer below 2**62."""
+    with _lock:
+        root, count = _sequence
+        _sequence[1] = count + 1
+    return int(np.random.SeedSequence([root, count]).generate_state(1, np.uint64)[0] >> 2)

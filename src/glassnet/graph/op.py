@@ -1,0 +1,109 @@
+"""What an op is: one small class that says everything about itself.
+
+An op instance holds its static parameters and nothing else, so two ops with equal parameters are
+equal; a node is an op applied to input nodes. Readers of a graph (engines, the derivative, the
+printers) ask the op and know none by its name.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from glassnet.graph.dimension import Dim, Shape, bind, symbols
+
+if TYPE_CHECKING:
+    from glassnet.graph.tensor import Tensor
+
+OPS: dict[str, type[Op]] = {}
+"""Every op by its name. The contract tests walk this table."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One trial of an op: an instance and the arrays it is tried on.
+
+    ``wrt`` names the inputs whose derivatives are checked; by default every float input. The
+    arrays keep away from kinks and poles, where a difference quotient means nothing.
+    """
+
+    op: Op
+    inputs: tuple[np.ndarray, ...] = ()
+    wrt: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Op(ABC):
+    """The base of every op: shape rule, value, derivative rule, samples.
+
+    A subclass is a frozen dataclass whose fields are its static parameters (numbers, texts,
+    tuples of those, sizes). It is registered under ``name`` when it is defined.
+    """
+
+    name: ClassVar[str]
+    differentiable: ClassVar[bool] = True
+    """False where the derivative is zero everywhere it exists (comparisons, rounding, argmax)."""
+    elementwise: ClassVar[bool] = False
+    """True where entry i of the value depends on entry i of the (broadcast) inputs alone."""
+    view: ClassVar[bool] = False
+    """True where the value may share memory with an input."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "name" in cls.__dict__:
+            taken = OPS.get(cls.name)
+            if taken is not None and taken.__qualname__ != cls.__qualname__:
+                raise ValueError(f"There is an op called {cls.name!r} already: {taken!r}.")
+            OPS[cls.name] = cls
+
+    @abstractmethod
+    def infer(self, *inputs: Tensor) -> tuple[Shape, np.dtype]:
+        """Return the shape and dtype of the value; raise where the inputs do not fit."""
+
+    @abstractmethod
+    def value(self, xp: Any, *arrays: Any) -> Any:
+        """Return the value on arrays of the namespace ``xp`` (NumPy, or one like it)."""
+
+    def vjp(self, g: Tensor, out: Tensor, *inputs: Tensor) -> tuple[Tensor | None, ...]:
+        """Return, for each input, the derivative of ``sum(g * out)`` by it, as graph.
+
+        ``None`` stands for zero. ``out`` is the node itself, so that a rule can reuse its value:
+        the derivative of ``s = sigmoid(x)`` is ``g * s * (1 - s)``.
+        """
+        raise NotImplementedError(f"op {self.name!r} has no derivative rule")
+
+    def simplify(self, *inputs: Tensor) -> Tensor | None:
+        """Return a tensor that already is the value (``x + 0`` is ``x``), or None."""
+        return None
+
+    @classmethod
+    def samples(cls) -> Iterable[Sample]:
+        """Yield the trials by which the contract tests try this op."""
+        return ()
+
+    # --- sizes in the parameters --------------------------------------------------------------
+    def symbols(self) -> set[str]:
+        """Return the names of the sizes that the parameters mention."""
+        return set().union(*(symbols(getattr(self, f.name)) for f in fields(self)))
+
+    def bind(self, sizes: Mapping[str, int]) -> Op:
+        """Return this op with every named size in its parameters replaced by its number."""
+        if not self.symbols():
+            return self
+        return replace(self, **{f.name: _bound(getattr(self, f.name), sizes) for f in fields(self)})
+
+    def __str__(self) -> str:
+        parameters = ", ".join(f"{f.name}={getattr(self, f.name)!r}" for f in fields(self))
+        return f"{self.name}({parameters})"
+
+
+def _bound(value: object, sizes: Mapping[str, int]) -> object:
+    if isinstance(value, Dim):
+        return bind(value, sizes)
+    if isinstance(value, tuple):
+        return tuple(_bound(item, sizes) for item in value)
+    return value

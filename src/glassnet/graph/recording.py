@@ -1,0 +1,145 @@
+"""Recording: how nodes come to be, and what a recording notes beside them.
+
+`record` is the one way a node is made. A `Recording` notes what is no node: the new values that
+variables get (`Variable.assign` of a tensor), the losses that layers add, how many random
+streams each seed has handed out.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from glassnet.graph import dtypes
+from glassnet.graph.tensor import Constant, Tensor
+
+if TYPE_CHECKING:
+    from glassnet.graph.op import Op
+    from glassnet.graph.variable import Variable
+
+
+class Recording:
+    """What one recording notes beside its nodes."""
+
+    def __init__(self) -> None:
+        self.updates: dict[Variable, Tensor] = {}
+        self.losses: list[Tensor] = []
+        self._streams: Counter[int] = Counter()
+
+    def next_stream(self, seed: int) -> int:
+        """Return how often ``seed`` was drawn from in this recording, counting from 0.
+
+        A layer used twice in one network draws two different masks, and recording the network
+        again gives the same two.
+        """
+        self._streams[seed] += 1
+        return self._streams[seed] - 1
+
+
+_current: ContextVar[Recording | None] = ContextVar("glassnet_recording", default=None)
+_scope: ContextVar[str] = ContextVar("glassnet_scope", default="")
+
+
+def current_recording() -> Recording | None:
+    """Return the recording that is under way, if any."""
+    return _current.get()
+
+
+@contextmanager
+def recording() -> Iterator[Recording]:
+    """Open a recording; what is assigned inside is noted in it and changes no variable."""
+    opened = Recording()
+    token = _current.set(opened)
+    try:
+        yield opened
+    finally:
+        _current.reset(token)
+
+
+@contextmanager
+def scope(name: str) -> Iterator[None]:
+    """Name the part of the network that records what follows: ``"block/dense_1"``."""
+    outer = _scope.get()
+    token = _scope.set(f"{outer}/{name}" if outer else name)
+    try:
+        yield
+    finally:
+        _scope.reset(token)
+
+
+@contextmanager
+def in_scope_of(tensor: Tensor) -> Iterator[None]:
+    """Record what follows in the name of the part that recorded ``tensor``."""
+    token = _scope.set(tensor.scope)
+    try:
+        yield
+    finally:
+        _scope.reset(token)
+
+
+def record(op: Op, *inputs: Tensor) -> Tensor:
+    """Return the node ``op(*inputs)``: the one way a node is made.
+
+    Shape and dtype are inferred here, so a mistake is an error where it is written. A variable
+    that was assigned earlier in this recording stands for its new value. What depends on
+    constants alone is computed at once and is a constant.
+    """
+    opened = _current.get()
+    if opened is not None and opened.updates:
+        inputs = tuple(opened.updates.get(i, i) for i in inputs)  # type: ignore[call-overload]
+    shape, dtype = op.infer(*inputs)
+    simpler = op.simplify(*inputs)
+    if simpler is not None:
+        return simpler
+    if inputs and all(isinstance(i, Constant) for i in inputs) and not op.symbols():
+        with np.errstate(all="ignore"):
+            return Constant(op.value(np, *(i.value for i in inputs)))  # type: ignore[attr-defined]
+    return Tensor(op, inputs, shape, dtype, scope=_scope.get())
+
+
+def as_tensor(value: Any, dtype: Any = None) -> Tensor:
+    """Return ``value`` as a tensor: a tensor as it is, anything else as a constant.
+
+    Arrays keep their dtype; Python floats and lists of them get the default float type.
+
+    Raises:
+        TypeError: for what is no array of numbers (texts, ragged lists, None).
+    """
+    if isinstance(value, Tensor):
+        return value
+    if dtype is None and not isinstance(value, (np.ndarray, np.generic)):
+        array = _array(value)
+        if dtypes.is_float(array.dtype) and not hasattr(value, "__array__"):
+            dtype = dtypes.default_float()
+    else:
+        array = _array(value)
+    found = dtypes.standard(array.dtype if dtype is None else dtype)
+    return Constant(array.astype(found, copy=False))
+
+
+def _array(value: Any) -> np.ndarray:
+    if isinstance(value, (list, tuple)) and any(isinstance(v, Tensor) for v in value):
+        if all(not isinstance(v, Tensor) or isinstance(v, Constant) for v in value):
+            return np.asarray([np.asarray(v) for v in value])
+        raise TypeError(
+            "A list that holds tensors is no tensor itself. Join them with np.stack(list) or "
+            "np.concatenate(list)."
+        )
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise TypeError(
+            f"Expected numbers in a regular arrangement; got a {type(value).__name__} whose parts "
+            f"differ in length ({error}). Pad them to one length, or pass them one by one."
+        ) from None
+    if array.dtype.kind in "OUSVMm":
+        raise TypeError(
+            f"Expected numbers; got a {type(value).__name__} of dtype {array.dtype}. "
+            "Turn texts and missing values into numbers first."
+        )
+    return array

@@ -1,0 +1,317 @@
+"""Ops that work entry by entry: arithmetic, powers, exponentials, trigonometry.
+
+Every rule reads as mathematics: with g = ∂L/∂y, the rule returns ∂L/∂x = g · ∂y/∂x.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from glassnet.graph import dtypes
+from glassnet.graph.dimension import Shape
+from glassnet.graph.op import Op, Sample
+from glassnet.graph.recording import as_tensor, record
+from glassnet.graph.tensor import Tensor, implements
+from glassnet.ops.operands import (
+    broadcast_shapes,
+    float_operands,
+    is_scalar,
+    operands,
+    unbroadcast,
+)
+
+Grads = tuple[Tensor | None, ...]
+
+
+class Elementwise(Op):
+    """The base of ops that work entry by entry on broadcast inputs of one dtype."""
+
+    elementwise: ClassVar[bool] = True
+    points: ClassVar[tuple[tuple[float, float], ...]] = ((-2.0, 2.0),)
+    """The interval from which the samples of each input are drawn."""
+
+    def infer(self, *inputs: Tensor) -> tuple[Shape, np.dtype]:
+        shape = broadcast_shapes(*(i.shape for i in inputs), what=f"The shapes of {self.name}")
+        return shape, self.result(*(i.dtype for i in inputs))
+
+    def result(self, *inputs: np.dtype) -> np.dtype:
+        """Return the dtype of the value."""
+        return inputs[-1]
+
+    @classmethod
+    def samples(cls) -> Iterable[Sample]:
+        shapes: tuple[tuple[tuple[int, ...], ...], ...] = (
+            ((3, 4), (1,), ()),
+            ((2, 1, 3), (4, 1), ()),
+        )
+        rng = np.random.default_rng(0)
+        for shape in shapes:
+            yield Sample(
+                cls(), tuple(rng.uniform(*p, s) for p, s in zip(cls.points, shape, strict=False))
+            )
+
+
+# --- arithmetic -------------------------------------------------------------------------------
+class Add(Elementwise):
+    name = "add"
+    points = ((-2, 2), (-2, 2))
+
+    def value(self, xp: Any, a: Any, b: Any) -> Any:
+        return xp.add(a, b)
+
+    def vjp(self, g: Tensor, y: Tensor, a: Tensor, b: Tensor) -> Grads:
+        return unbroadcast(g, a.shape), unbroadcast(g, b.shape)
+
+    def simplify(self, a: Tensor, b: Tensor) -> Tensor | None:
+        return a if is_scalar(b, 0) else b if is_scalar(a, 0) else None
+
+
+class Subtract(Elementwise):
+    name = "subtract"
+    points = ((-2, 2), (-2, 2))
+
+    def value(self, xp: Any, a: Any, b: Any) -> Any:
+        return xp.subtract(a, b)
+
+    def vjp(self, g: Tensor, y: Tensor, a: Tensor, b: Tensor) -> Grads:
+        return unbroadcast(g, a.shape), unbroadcast(-g, b.shape)
+
+    def simplify(self, a: Tensor, b: Tensor) -> Tensor | None:
+        return a if is_scalar(b, 0) else None
+
+
+class Multiply(Elementwise):
+    name = "multiply"
+    points = ((-2, 2), (-2, 2))
+
+    def value(self, xp: Any, a: Any, b: Any) -> Any:
+        return xp.multiply(a, b)
+
+    def vjp(self, g: Tensor, y: Tensor, a: Tensor, b: Tensor) -> Grads:
+        return unbroadcast(g * b, a.shape), unbroadcast(g * a, b.shape)
+
+    def simplify(self, a: Tensor, b: Tensor) -> Tensor | None:
+        return a if is_scalar(b, 1) else b if is_scalar(a, 1) else None
+
+
+class Divide(Elementwise):
+    name = "divide"
+    points = ((-2, 2), (0.5, 2))
+
+    def value(self, xp: Any, a: Any, b: Any) -> Any:
+        return xp.true_divide(a, b)
+
+    def vjp(self, g: Tensor, y: Tensor, a: Tensor, b: Tensor) -> Grads:
+        return unbroadcast(g / b, a.shape), unbroadcast(-g * y / b, b.shape)
+
+    def simplify(self, a: Tensor, b: Tensor) -> Tensor | None:
+        return a if is_scalar(b, 1) else None
+
+
+class Negative(Elementwise):
+    name = "negative"
+
+    def value(self, xp: Any, x: Any) -> Any:
+        return xp.negative(x)
+
+    def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
+        return (-g,)
+
+
+class Power(Elementwise):
+    name = "power"
+    points = ((0.5, 2), (-2, 2))
+
+    def value(self, xp: Any, a: Any, b: Any) -> Any:
+        return xp.power(a, b)
+
+    def vjp(self, g: Tensor, y: Tensor, a: Tensor, b: Tensor) -> Grads:
+        # 0⁰ = 1 whatever is near: the derivative by the base is 0 there, not 0 · ∞.
+        by_base = np.where(b == 0, 0.0, b * a ** np.where(b == 0, 1.0, b - 1))
+        by_exponent = y * log(np.where(a > 0, a, 1.0))
+        return unbroadcast(g * by_base, a.shape), unbroadcast(g * by_exponent, b.shape)
+
+    def simplify(self, a: Tensor, b: Tensor) -> Tensor | None:
+        if is_scalar(b, 1):
+            return a
+        if is_scalar(b, 2):
+            return square(a)
+        return sqrt(a) if is_scalar(b, 0.5) else None
+
+
+# --- powers, exponentials, logarithms ---------------------------------------------------------
+class Square(Elementwise):
+    name = "square"
+
+    def value(self, xp: Any, x: Any) -> Any:
+        return xp.multiply(x, x)
+
+    def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
+        return (g * (2 * x),)
+
+
+class Sqrt(Elementwise):
+    name = "sqrt"
+    points = ((0.5, 3),)
+
+    def value(self, xp: Any, x: Any) -> Any:
+        return xp.sqrt(x)
+
+    def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
+        return (g / (2 * y),)
+
+
+class Exp(Elementwise):
+    name = "exp"
+
+    def value(self, xp: Any, x: Any) -> Any:
+        return xp.exp(x)
+
+    def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
+        return (g * y,)
+
+
+class Log(Elementwise):
+    name = "log"
+    points = ((0.5, 3),)
+
+    def value(self, xp: Any, x: Any) -> Any:
+        return xp.log(x)
+
+    def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
+        return (g / x,)
+
+
+class Absolute(Elementwise):
+    name = "absolute"
+    points = ((0.2, 2),)
+
+    def value(self, xp: Any, x: Any) -> Any:
+        return xp.absolute(x)
+
+    def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
+        return (g * np.sign(x),)
+
+
+class Sign(Elementwise):
+    name = "sign"
+    points = ((0.2, 2),)
+    differentiable = False
+
+    def value(self, xp: Any, x: Any) -> Any:
+        return xp.sign(x)
+
+
+# --- dtype ------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Cast(Elementwise):
+    name = "cast"
+    dtype: str = "float32"
+
+    def result(self, *inputs: np.dtype) -> np.dtype:
+        return np.dtype(self.dtype)
+
+    def value(self, xp: Any, x: Any) -> Any:
+        return xp.asarray(x).astype(self.dtype)
+
+    def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
+        return (
+            cast(g, x.dtype) if dtypes.is_float(x.dtype) and dtypes.is_float(y.dtype) else None,
+        )
+
+    @classmethod
+    def samples(cls) -> Iterable[Sample]:
+        yield Sample(cls("float64"), (np.linspace(-2, 2, 6).reshape(2, 3),))
+        yield Sample(cls("int64"), (np.linspace(-2, 2, 6),), wrt=())
+
+
+# --- the functions ----------------------------------------------------------------------------
+@implements(np.add)
+def add(x1: Any, x2: Any) -> Tensor:
+    """Return ``x1 + x2``, entry by entry.
+
+    >>> from glassnet import ops
+    >>> ops.add([1.0, 2.0], 3).tolist()
+    [4.0, 5.0]
+    """
+    return record(Add(), *operands(x1, x2))
+
+
+@implements(np.subtract)
+def subtract(x1: Any, x2: Any) -> Tensor:
+    """Return ``x1 - x2``, entry by entry."""
+    return record(Subtract(), *operands(x1, x2))
+
+
+@implements(np.multiply)
+def multiply(x1: Any, x2: Any) -> Tensor:
+    """Return ``x1 * x2``, entry by entry."""
+    return record(Multiply(), *operands(x1, x2))
+
+
+@implements(np.true_divide, np.divide)
+def divide(x1: Any, x2: Any) -> Tensor:
+    """Return ``x1 / x2``, entry by entry; integers are divided as floats."""
+    return record(Divide(), *float_operands(x1, x2))
+
+
+@implements(np.negative)
+def negative(x: Any) -> Tensor:
+    """Return ``-x``."""
+    return record(Negative(), *operands(x))
+
+
+@implements(np.power, np.pow)
+def power(x1: Any, x2: Any) -> Tensor:
+    """Return ``x1 ** x2``, entry by entry."""
+    return record(Power(), *float_operands(x1, x2))
+
+
+@implements(np.square)
+def square(x: Any) -> Tensor:
+    """Return ``x²``."""
+    return record(Square(), *operands(x))
+
+
+@implements(np.sqrt)
+def sqrt(x: Any) -> Tensor:
+    """Return ``√x``."""
+    return record(Sqrt(), *float_operands(x))
+
+
+@implements(np.exp)
+def exp(x: Any) -> Tensor:
+    """Return ``eˣ``."""
+    return record(Exp(), *float_operands(x))
+
+
+@implements(np.log)
+def log(x: Any) -> Tensor:
+    """Return the natural logarithm of ``x``."""
+    return record(Log(), *float_operands(x))
+
+
+@implements(np.absolute, np.abs)
+def absolute(x: Any) -> Tensor:
+    """Return ``|x|``; the derivative at 0 is taken as 0."""
+    return record(Absolute(), *operands(x))
+
+
+abs = absolute
+
+
+@implements(np.sign)
+def sign(x: Any) -> Tensor:
+    """Return -1, 0 or 1: the sign of ``x``; its derivative is 0."""
+    return record(Sign(), *operands(x))
+
+
+@implements(np.astype)
+def cast(x: Any, dtype: Any) -> Tensor:
+    """Return ``x`` with its entries turned into ``dtype``."""
+    x, found = as_tensor(x), dtypes.standard(dtype)
+    return x if x.dtype == found else record(Cast(found.name), x)

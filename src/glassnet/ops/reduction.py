@@ -1,0 +1,150 @@
+"""Ops that bring axes together: sums, means, extremes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from glassnet.graph.dimension import Shape, Size, product
+from glassnet.graph.op import Op, Sample
+from glassnet.graph.recording import as_tensor, record
+from glassnet.graph.tensor import Tensor, implements
+from glassnet.ops.elementwise import Grads, cast
+from glassnet.ops.operands import float_operands, normalize_axes
+
+Axis = int | Iterable[int] | None
+
+
+@dataclass(frozen=True)
+class Reduction(Op):
+    """The base of reductions over ``axis`` (counted from the front, sorted)."""
+
+    axis: tuple[int, ...] = ()
+    keepdims: bool = False
+
+    def infer(self, x: Tensor) -> tuple[Shape, np.dtype]:
+        return reduced_shape(x.shape, self.axis, self.keepdims), self.result(x.dtype)
+
+    def result(self, dtype: np.dtype) -> np.dtype:
+        """Return the dtype of the value."""
+        return dtype
+
+    def spread(self, g: Tensor, x: Tensor) -> Tensor:
+        """Return ``g`` with the reduced axes back as axes of length 1."""
+        return g if self.keepdims else np.expand_dims(g, self.axis)
+
+    @classmethod
+    def samples(cls) -> Iterable[Sample]:
+        x = np.random.default_rng(0).uniform(0.5, 2.0, (2, 3, 4))
+        yield Sample(cls((0,)), (x,))
+        yield Sample(cls((0, 2), True), (x,))
+        yield Sample(cls((0, 1, 2)), (x,))
+        yield Sample(cls((1,)), (x[:, :1],))
+
+
+def reduced_shape(shape: Shape, axes: tuple[int, ...], keepdims: bool) -> Shape:
+    """Return the shape after a reduction."""
+    if keepdims:
+        return tuple(1 if i in axes else size for i, size in enumerate(shape))
+    return tuple(size for i, size in enumerate(shape) if i not in axes)
+
+
+class Sum(Reduction):
+    name = "sum"
+
+    def result(self, dtype: np.dtype) -> np.dtype:
+        return np.dtype(np.int64) if dtype.kind in "bi" else dtype
+
+    def value(self, xp: Any, x: Any) -> Any:
+        return xp.sum(x, axis=self.axis, keepdims=self.keepdims, dtype=self.result(x.dtype))
+
+    def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
+        return (np.broadcast_to(self.spread(g, x), x.shape),)
+
+    def simplify(self, x: Tensor) -> Tensor | None:
+        return x if not self.axis and self.result(x.dtype) == x.dtype else None
+
+
+class _Extreme(Reduction):
+    def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
+        # Entries that tie share the derivative evenly.
+        chosen = cast(np.equal(x, self.spread(y, x)), x.dtype)
+        share = chosen / np.sum(chosen, axis=self.axis, keepdims=True)
+        return (self.spread(g, x) * share,)
+
+
+class Max(_Extreme):
+    name = "max"
+
+    def value(self, xp: Any, x: Any) -> Any:
+        return xp.max(x, axis=self.axis, keepdims=self.keepdims)
+
+
+class Min(_Extreme):
+    name = "min"
+
+    def value(self, xp: Any, x: Any) -> Any:
+        return xp.min(x, axis=self.axis, keepdims=self.keepdims)
+
+
+@dataclass(frozen=True)
+class Number(Op):
+    """A size as a number: what a mean over the batch divides by."""
+
+    name = "number"
+    differentiable = False
+    size: Size = 1
+    dtype: str = "float32"
+
+    def infer(self) -> tuple[Shape, np.dtype]:
+        return (), np.dtype(self.dtype)
+
+    def value(self, xp: Any) -> Any:
+        return xp.asarray(self.size, dtype=self.dtype)
+
+    @classmethod
+    def samples(cls) -> Iterable[Sample]:
+        yield Sample(cls(3, "float64"))
+
+
+@implements(np.sum)
+def sum(x: Any, axis: Axis = None, keepdims: bool = False, dtype: Any = None) -> Tensor:
+    """Return the sum over ``axis``; over all axes for None. Integers add up as int64.
+
+    >>> from glassnet import ops
+    >>> ops.sum([[1.0, 2.0], [3.0, 4.0]], axis=0).tolist()
+    [4.0, 6.0]
+    """
+    x = as_tensor(x) if dtype is None else cast(x, dtype)
+    return record(Sum(normalize_axes(axis, x.ndim), bool(keepdims)), x)
+
+
+@implements(np.mean)
+def mean(x: Any, axis: Axis = None, keepdims: bool = False, dtype: Any = None) -> Tensor:
+    """Return the mean over ``axis``: ``(1/n) Σ x``."""
+    (x,) = float_operands(x if dtype is None else cast(x, dtype))
+    axes = normalize_axes(axis, x.ndim)
+    return sum(x, axes, keepdims) / number(product(x.shape[a] for a in axes), x.dtype)
+
+
+@implements(np.max, np.amax)
+def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """Return the largest entry along ``axis``; ties share the derivative evenly."""
+    x = as_tensor(x)
+    return record(Max(normalize_axes(axis, x.ndim), bool(keepdims)), x)
+
+
+@implements(np.min, np.amin)
+def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """Return the smallest entry along ``axis``; ties share the derivative evenly."""
+    x = as_tensor(x)
+    return record(Min(normalize_axes(axis, x.ndim), bool(keepdims)), x)
+
+
+def number(size: Size, dtype: Any) -> Tensor:
+    """Return a size as a number of the given dtype; a constant where it is known."""
+    name = np.dtype(dtype).name
+    return as_tensor(size, dtype) if isinstance(size, int) else record(Number(size, name))

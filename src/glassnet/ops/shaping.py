@@ -1,0 +1,208 @@
+"""Ops that arrange entries anew and compute nothing: reshape, transpose, broadcast."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from glassnet.graph.dimension import Dim, Shape, Size, display, divide, divisible, known, product
+from glassnet.graph.op import Op, Sample
+from glassnet.graph.recording import as_tensor, record
+from glassnet.graph.tensor import Constant, Tensor, implements
+from glassnet.ops.elementwise import Grads
+from glassnet.ops.operands import broadcast_shapes, normalize_axes, normalize_axis, unbroadcast
+
+_X = np.arange(24, dtype=np.float64).reshape(2, 3, 4)
+
+
+@dataclass(frozen=True)
+class Reshape(Op):
+    name = "reshape"
+    view = True
+    shape: Shape = ()
+
+    def infer(self, x: Tensor) -> tuple[Shape, np.dtype]:
+        if product(self.shape) != product(x.shape):
+            raise ValueError(
+                f"A tensor of shape {display(x.shape)} has {product(x.shape)} entries; it can't "
+                f"take the shape {display(self.shape)} with {product(self.shape)}."
+            )
+        return self.shape, x.dtype
+
+    def value(self, xp: Any, x: Any) -> Any:
+        return xp.reshape(x, self.shape)
+
+    def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
+        return (reshape(g, x.shape),)
+
+    def simplify(self, x: Tensor) -> Tensor | None:
+        return x if self.shape == x.shape else None
+
+    @classmethod
+    def samples(cls) -> Iterable[Sample]:
+        yield Sample(cls((4, 6)), (_X,))
+        yield Sample(cls(()), (_X[:1, :1, :1],))
+
+
+@dataclass(frozen=True)
+class Transpose(Op):
+    name = "transpose"
+    view = True
+    axes: tuple[int, ...] = ()
+
+    def infer(self, x: Tensor) -> tuple[Shape, np.dtype]:
+        return tuple(x.shape[a] for a in self.axes), x.dtype
+
+    def value(self, xp: Any, x: Any) -> Any:
+        return xp.transpose(x, self.axes)
+
+    def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
+        return (transpose(g, tuple(int(i) for i in np.argsort(self.axes))),)
+
+    def simplify(self, x: Tensor) -> Tensor | None:
+        return x if self.axes == tuple(range(x.ndim)) else None
+
+    @classmethod
+    def samples(cls) -> Iterable[Sample]:
+        yield Sample(cls((2, 0, 1)), (_X,))
+        yield Sample(cls((1, 0)), (_X[0],))
+
+
+@dataclass(frozen=True)
+class BroadcastTo(Op):
+    name = "broadcast_to"
+    view = True
+    shape: Shape = ()
+
+    def infer(self, x: Tensor) -> tuple[Shape, np.dtype]:
+        if broadcast_shapes(x.shape, self.shape) != self.shape:
+            raise ValueError(
+                f"{display(x.shape)} can't be broadcast to {display(self.shape)}: "
+                "only axes of length 1 stretch."
+            )
+        return self.shape, x.dtype
+
+    def value(self, xp: Any, x: Any) -> Any:
+        return xp.broadcast_to(x, self.shape)
+
+    def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
+        return (unbroadcast(g, x.shape),)
+
+    def simplify(self, x: Tensor) -> Tensor | None:
+        return x if self.shape == x.shape else None
+
+    @classmethod
+    def samples(cls) -> Iterable[Sample]:
+        yield Sample(cls((5, 2, 3, 4)), (_X,))
+        yield Sample(cls((2, 3, 4)), (_X[:, :1],))
+        yield Sample(cls((2, 2)), (np.array(1.5),))
+
+
+# --- the functions ----------------------------------------------------------------------------
+def as_shape(shape: Any) -> Shape:
+    """Return a shape argument as a tuple of sizes; raise where an entry is none."""
+    items = (shape,) if isinstance(shape, (int, np.integer, Dim)) else tuple(shape)
+    for size in items:
+        if not isinstance(size, (int, np.integer, Dim)):
+            raise TypeError(f"A shape is made of integers; got {size!r} in {items!r}.")
+    return tuple(size if isinstance(size, Dim) else int(size) for size in items)
+
+
+@implements(np.reshape)
+def reshape(x: Any, newshape: Any = None, *, shape: Any = None) -> Tensor:
+    """Return the entries of ``x``, row by row, in another shape; -1 is what remains.
+
+    >>> from glassnet import ops
+    >>> ops.reshape([1, 2, 3, 4], (2, -1)).tolist()
+    [[1, 2], [3, 4]]
+    """
+    x, sizes = as_tensor(x), list(as_shape(newshape if shape is None else shape))
+    if sizes.count(-1) > 1:
+        raise ValueError(f"reshape: only one size can be -1; got {display(sizes)}.")
+    if -1 in sizes:
+        rest = product(size for size in sizes if size != -1)
+        if not divisible(x.size, rest):
+            raise ValueError(
+                f"reshape: the {x.size} entries of {display(x.shape)} can't be arranged as "
+                f"{display(sizes)}: {x.size} is no multiple of {rest}."
+            )
+        sizes[sizes.index(-1)] = divide(x.size, rest)
+    return record(Reshape(tuple(sizes)), x)
+
+
+@implements(np.transpose, np.permute_dims)
+def transpose(x: Any, axes: Sequence[int] | None = None) -> Tensor:
+    """Return ``x`` with its axes in the order ``axes``; reversed by default: ``xᵀ``."""
+    x = as_tensor(x)
+    order = tuple(reversed(range(x.ndim))) if axes is None else tuple(axes)
+    found = tuple(normalize_axis(a, x.ndim) for a in order)
+    if sorted(found) != list(range(x.ndim)):
+        raise ValueError(f"transpose: axes {order} must name each of {x.ndim} axes once.")
+    return record(Transpose(found), x)
+
+
+@implements(np.broadcast_to)
+def broadcast_to(x: Any, shape: Any) -> Tensor:
+    """Return ``x`` stretched to ``shape``, as NumPy's broadcasting does."""
+    return record(BroadcastTo(as_shape(shape)), as_tensor(x))
+
+
+@implements(np.expand_dims)
+def expand_dims(x: Any, axis: int | Iterable[int]) -> Tensor:
+    """Return ``x`` with new axes of length 1 at the places ``axis`` of the result."""
+    x = as_tensor(x)
+    places = [axis] if isinstance(axis, (int, np.integer)) else list(axis)
+    axes = normalize_axes(places, x.ndim + len(places))
+    sizes = iter(x.shape)
+    return reshape(x, tuple(1 if i in axes else next(sizes) for i in range(x.ndim + len(places))))
+
+
+@implements(np.squeeze)
+def squeeze(x: Any, axis: int | Iterable[int] | None = None) -> Tensor:
+    """Return ``x`` without its axes of length 1, or without the axes named."""
+    x = as_tensor(x)
+    ones = [i for i, size in enumerate(x.shape) if size == 1 and isinstance(size, int)]
+    axes = tuple(ones) if axis is None else normalize_axes(axis, x.ndim)
+    if not set(axes) <= set(ones):
+        raise ValueError(f"squeeze: axis {axis} of {display(x.shape)} does not have length 1.")
+    return reshape(x, tuple(size for i, size in enumerate(x.shape) if i not in axes))
+
+
+def full(shape: Any, fill_value: Any, dtype: Any = None) -> Tensor:
+    """Return a tensor filled with one value; the default float type for Python floats."""
+    value, sizes = as_tensor(fill_value, dtype), as_shape(shape)
+    if isinstance(value, Constant) and known(sizes):
+        return Constant(np.broadcast_to(value.value, sizes))
+    return broadcast_to(value, sizes)
+
+
+def zeros(shape: Any, dtype: Any = None) -> Tensor:
+    """Return zeros."""
+    return full(shape, 0.0, dtype)
+
+
+def ones(shape: Any, dtype: Any = None) -> Tensor:
+    """Return ones."""
+    return full(shape, 1.0, dtype)
+
+
+@implements(np.zeros_like)
+def zeros_like(x: Any, dtype: Any = None) -> Tensor:
+    """Return zeros of the shape and dtype of ``x``."""
+    x = as_tensor(x)
+    return full(x.shape, 0, x.dtype if dtype is None else dtype)
+
+
+@implements(np.ones_like)
+def ones_like(x: Any, dtype: Any = None) -> Tensor:
+    """Return ones of the shape and dtype of ``x``."""
+    x = as_tensor(x)
+    return full(x.shape, 1, x.dtype if dtype is None else dtype)
+
+
+def shape(x: Any) -> tuple[Size, ...]:
+    """Return the shape of ``x``: numbers, and named sizes such as the batch ``m``."""
+    return as_tensor(x).shape
