@@ -17,7 +17,7 @@ from glassnet.graph.dimension import display
 from glassnet.graph.dtypes import is_float
 from glassnet.graph.order import topological
 from glassnet.graph.recording import as_tensor, in_scope_of
-from glassnet.graph.tensor import Tensor
+from glassnet.graph.tensor import Tensor, apply
 
 
 def gradients(
@@ -61,7 +61,7 @@ def gradients(
             for source, part in zip(node.inputs, parts, strict=True):
                 if part is not None and id(source) in needed and is_float(source.dtype):
                     _receive(received, source, part)
-    return [received[id(w)] if id(w) in received else np.zeros_like(w) for w in wrt]
+    return [received[id(w)] if id(w) in received else apply(np.zeros_like, w) for w in wrt]
 
 
 def _depending_on(order: Sequence[Tensor], wrt: Sequence[Tensor]) -> set[int]:

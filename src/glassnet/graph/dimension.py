@@ -29,7 +29,7 @@ class _Call:
         return f"({self.first})//{self.second}"
 
 
-_Atom = Union[str, _Call]
+_Atom = str | _Call
 _Monomial = tuple[_Atom, ...]  # sorted; a repeated atom is a power
 
 

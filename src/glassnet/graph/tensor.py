@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from glassnet.graph.op import Op
 
 NUMPY_FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {}
-"""NumPy's functions and what each does on tensors; filled by `implements` where an op is defined."""
+"""NumPy's functions and what each does on tensors; `implements` fills it where an op is defined."""
 
 _evaluators: list[Callable[[Tensor], np.ndarray]] = []
 
@@ -94,7 +94,7 @@ class Tensor:
     @property
     def T(self) -> Tensor:
         """The tensor with its axes in reverse order."""
-        return _apply(np.transpose, self)
+        return apply(np.transpose, self)
 
     def __repr__(self) -> str:
         name = f" {self.name!r}" if self.name else ""
@@ -153,107 +153,107 @@ class Tensor:
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         reductions = {np.add: np.sum, np.multiply: np.prod, np.maximum: np.max, np.minimum: np.min}
         if method == "__call__":
-            return _apply(ufunc, *inputs, **kwargs)
+            return apply(ufunc, *inputs, **kwargs)
         if method == "reduce" and ufunc in reductions:
             kwargs.setdefault("axis", 0)
-            return _apply(reductions[ufunc], *inputs, **kwargs)
+            return apply(reductions[ufunc], *inputs, **kwargs)
         raise TypeError(f"np.{ufunc.__name__}.{method} does not work on glassnet tensors.")
 
     def __array_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        return _apply(func, *args, **kwargs)
+        return apply(func, *args, **kwargs)
 
     # --- operators --------------------------------------------------------------------------
     def __add__(self, other: Any) -> Tensor:
-        return _apply(np.add, self, other)
+        return apply(np.add, self, other)
 
     def __radd__(self, other: Any) -> Tensor:
-        return _apply(np.add, other, self)
+        return apply(np.add, other, self)
 
     def __sub__(self, other: Any) -> Tensor:
-        return _apply(np.subtract, self, other)
+        return apply(np.subtract, self, other)
 
     def __rsub__(self, other: Any) -> Tensor:
-        return _apply(np.subtract, other, self)
+        return apply(np.subtract, other, self)
 
     def __mul__(self, other: Any) -> Tensor:
-        return _apply(np.multiply, self, other)
+        return apply(np.multiply, self, other)
 
     def __rmul__(self, other: Any) -> Tensor:
-        return _apply(np.multiply, other, self)
+        return apply(np.multiply, other, self)
 
     def __truediv__(self, other: Any) -> Tensor:
-        return _apply(np.true_divide, self, other)
+        return apply(np.true_divide, self, other)
 
     def __rtruediv__(self, other: Any) -> Tensor:
-        return _apply(np.true_divide, other, self)
+        return apply(np.true_divide, other, self)
 
     def __floordiv__(self, other: Any) -> Tensor:
-        return _apply(np.floor_divide, self, other)
+        return apply(np.floor_divide, self, other)
 
     def __rfloordiv__(self, other: Any) -> Tensor:
-        return _apply(np.floor_divide, other, self)
+        return apply(np.floor_divide, other, self)
 
     def __mod__(self, other: Any) -> Tensor:
-        return _apply(np.mod, self, other)
+        return apply(np.mod, self, other)
 
     def __rmod__(self, other: Any) -> Tensor:
-        return _apply(np.mod, other, self)
+        return apply(np.mod, other, self)
 
     def __pow__(self, other: Any) -> Tensor:
-        return _apply(np.power, self, other)
+        return apply(np.power, self, other)
 
     def __rpow__(self, other: Any) -> Tensor:
-        return _apply(np.power, other, self)
+        return apply(np.power, other, self)
 
     def __matmul__(self, other: Any) -> Tensor:
-        return _apply(np.matmul, self, other)
+        return apply(np.matmul, self, other)
 
     def __rmatmul__(self, other: Any) -> Tensor:
-        return _apply(np.matmul, other, self)
+        return apply(np.matmul, other, self)
 
     def __neg__(self) -> Tensor:
-        return _apply(np.negative, self)
+        return apply(np.negative, self)
 
     def __pos__(self) -> Tensor:
         return self
 
     def __abs__(self) -> Tensor:
-        return _apply(np.absolute, self)
+        return apply(np.absolute, self)
 
     def __invert__(self) -> Tensor:
-        return _apply(np.logical_not, self)
+        return apply(np.logical_not, self)
 
     def __and__(self, other: Any) -> Tensor:
-        return _apply(np.logical_and, self, other)
+        return apply(np.logical_and, self, other)
 
     def __rand__(self, other: Any) -> Tensor:
-        return _apply(np.logical_and, other, self)
+        return apply(np.logical_and, other, self)
 
     def __or__(self, other: Any) -> Tensor:
-        return _apply(np.logical_or, self, other)
+        return apply(np.logical_or, self, other)
 
     def __ror__(self, other: Any) -> Tensor:
-        return _apply(np.logical_or, other, self)
+        return apply(np.logical_or, other, self)
 
     def __lt__(self, other: Any) -> Tensor:
-        return _apply(np.less, self, other)
+        return apply(np.less, self, other)
 
     def __le__(self, other: Any) -> Tensor:
-        return _apply(np.less_equal, self, other)
+        return apply(np.less_equal, self, other)
 
     def __gt__(self, other: Any) -> Tensor:
-        return _apply(np.greater, self, other)
+        return apply(np.greater, self, other)
 
     def __ge__(self, other: Any) -> Tensor:
-        return _apply(np.greater_equal, self, other)
+        return apply(np.greater_equal, self, other)
 
     def __eq__(self, other: object) -> Any:
-        return _apply(np.equal, self, other)
+        return apply(np.equal, self, other)
 
     def __ne__(self, other: object) -> Any:
-        return _apply(np.not_equal, self, other)
+        return apply(np.not_equal, self, other)
 
     # A node is found in dictionaries by identity; == compares entries, as in NumPy.
     __hash__ = object.__hash__
@@ -264,31 +264,31 @@ class Tensor:
     # --- NumPy's methods --------------------------------------------------------------------
     def sum(self, axis: Any = None, keepdims: bool = False) -> Tensor:
         """Return the sum over ``axis``."""
-        return _apply(np.sum, self, axis=axis, keepdims=keepdims)
+        return apply(np.sum, self, axis=axis, keepdims=keepdims)
 
     def mean(self, axis: Any = None, keepdims: bool = False) -> Tensor:
         """Return the mean over ``axis``."""
-        return _apply(np.mean, self, axis=axis, keepdims=keepdims)
+        return apply(np.mean, self, axis=axis, keepdims=keepdims)
 
     def max(self, axis: Any = None, keepdims: bool = False) -> Tensor:
         """Return the largest entry along ``axis``."""
-        return _apply(np.max, self, axis=axis, keepdims=keepdims)
+        return apply(np.max, self, axis=axis, keepdims=keepdims)
 
     def min(self, axis: Any = None, keepdims: bool = False) -> Tensor:
         """Return the smallest entry along ``axis``."""
-        return _apply(np.min, self, axis=axis, keepdims=keepdims)
+        return apply(np.min, self, axis=axis, keepdims=keepdims)
 
     def reshape(self, *shape: Any) -> Tensor:
         """Return the same entries in another shape."""
-        return _apply(np.reshape, self, shape[0] if len(shape) == 1 else shape)
+        return apply(np.reshape, self, shape[0] if len(shape) == 1 else shape)
 
     def transpose(self, *axes: Any) -> Tensor:
         """Return the tensor with its axes in another order."""
-        return _apply(np.transpose, self, (axes[0] if len(axes) == 1 else axes) or None)
+        return apply(np.transpose, self, (axes[0] if len(axes) == 1 else axes) or None)
 
     def astype(self, dtype: Any) -> Tensor:
         """Return the tensor with its entries turned into ``dtype``."""
-        return _apply(np.astype, self, dtype)
+        return apply(np.astype, self, dtype)
 
 
 def getitem(tensor: Tensor, index: Any) -> Tensor:
@@ -296,7 +296,8 @@ def getitem(tensor: Tensor, index: Any) -> Tensor:
     raise NotImplementedError
 
 
-def _apply(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+def apply(function: Any, *args: Any, **kwargs: Any) -> Any:
+    """Return what NumPy's ``function`` is on tensors, as the table of such functions says."""
     ours = NUMPY_FUNCTIONS.get(function)
     if ours is None:
         name = getattr(function, "__name__", repr(function))

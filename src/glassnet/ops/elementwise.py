@@ -15,7 +15,7 @@ from glassnet.graph import dtypes
 from glassnet.graph.dimension import Shape
 from glassnet.graph.op import Op, Sample
 from glassnet.graph.recording import as_tensor, record
-from glassnet.graph.tensor import Tensor, implements
+from glassnet.graph.tensor import Tensor, apply, implements
 from glassnet.ops.operands import (
     broadcast_shapes,
     float_operands,
@@ -23,6 +23,12 @@ from glassnet.ops.operands import (
     operands,
     unbroadcast,
 )
+
+
+def _where(*args: Any) -> Tensor:
+    """Select; recorded in the comparison family, which comes after this one."""
+    return apply(np.where, *args)
+
 
 Grads = tuple[Tensor | None, ...]
 
@@ -131,8 +137,8 @@ class Power(Elementwise):
 
     def vjp(self, g: Tensor, y: Tensor, a: Tensor, b: Tensor) -> Grads:
         # 0⁰ = 1 whatever is near: the derivative by the base is 0 there, not 0 · ∞.
-        by_base = np.where(b == 0, 0.0, b * a ** np.where(b == 0, 1.0, b - 1))
-        by_exponent = y * log(np.where(a > 0, a, 1.0))
+        by_base = _where(b == 0, 0.0, b * a ** _where(b == 0, 1.0, b - 1))
+        by_exponent = y * log(_where(a > 0, a, 1.0))
         return unbroadcast(g * by_base, a.shape), unbroadcast(g * by_exponent, b.shape)
 
     def simplify(self, a: Tensor, b: Tensor) -> Tensor | None:
@@ -194,7 +200,7 @@ class Absolute(Elementwise):
         return xp.absolute(x)
 
     def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
-        return (g * np.sign(x),)
+        return (g * sign(x),)
 
 
 class Sign(Elementwise):

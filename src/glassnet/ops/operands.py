@@ -54,7 +54,7 @@ def float_operands(*values: Any) -> tuple[Tensor, ...]:
 
 
 def _cast(tensor: Tensor, dtype: np.dtype) -> Tensor:
-    return tensor if tensor.dtype == dtype else np.astype(tensor, dtype)  # type: ignore[arg-type]
+    return tensor if tensor.dtype == dtype else tensor.astype(dtype)
 
 
 def broadcast_shapes(*shapes: Shape, what: str = "these shapes") -> Shape:
@@ -87,9 +87,9 @@ def unbroadcast(g: Tensor, shape: Shape) -> Tensor:
     lead = len(g.shape) - len(shape)
     stretched = [lead + i for i, size in enumerate(shape) if size != g.shape[lead + i]]
     if stretched:
-        g = np.sum(g, axis=tuple(stretched), keepdims=True)
+        g = g.sum(axis=tuple(stretched), keepdims=True)
     if lead:
-        g = np.sum(g, axis=tuple(range(lead)))
+        g = g.sum(axis=tuple(range(lead)))
     return g
 
 

@@ -14,6 +14,7 @@ from glassnet.graph.recording import as_tensor, record
 from glassnet.graph.tensor import Tensor, implements
 from glassnet.ops.elementwise import Grads, cast
 from glassnet.ops.operands import float_operands, normalize_axes
+from glassnet.ops.shaping import broadcast_to, expand_dims
 
 Axis = int | Iterable[int] | None
 
@@ -34,7 +35,7 @@ class Reduction(Op):
 
     def spread(self, g: Tensor, x: Tensor) -> Tensor:
         """Return ``g`` with the reduced axes back as axes of length 1."""
-        return g if self.keepdims else np.expand_dims(g, self.axis)
+        return g if self.keepdims else expand_dims(g, self.axis)
 
     @classmethod
     def samples(cls) -> Iterable[Sample]:
@@ -62,7 +63,7 @@ class Sum(Reduction):
         return xp.sum(x, axis=self.axis, keepdims=self.keepdims, dtype=self.result(x.dtype))
 
     def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
-        return (np.broadcast_to(self.spread(g, x), x.shape),)
+        return (broadcast_to(self.spread(g, x), x.shape),)
 
     def simplify(self, x: Tensor) -> Tensor | None:
         return x if not self.axis and self.result(x.dtype) == x.dtype else None
@@ -71,8 +72,8 @@ class Sum(Reduction):
 class _Extreme(Reduction):
     def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
         # Entries that tie share the derivative evenly.
-        chosen = cast(np.equal(x, self.spread(y, x)), x.dtype)
-        share = chosen / np.sum(chosen, axis=self.axis, keepdims=True)
+        chosen = cast(x == self.spread(y, x), x.dtype)
+        share = chosen / chosen.sum(self.axis, keepdims=True)
         return (self.spread(g, x) * share,)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from glassnet.graph.dimension import Dim, Shape, Size, display, divide, divisible, known, product
+from glassnet.graph.dimension import Dim, Shape, Size, display, divide, divisible, product
 from glassnet.graph.op import Op, Sample
 from glassnet.graph.recording import as_tensor, record
 from glassnet.graph.tensor import Constant, Tensor, implements
@@ -174,8 +174,9 @@ def squeeze(x: Any, axis: int | Iterable[int] | None = None) -> Tensor:
 def full(shape: Any, fill_value: Any, dtype: Any = None) -> Tensor:
     """Return a tensor filled with one value; the default float type for Python floats."""
     value, sizes = as_tensor(fill_value, dtype), as_shape(shape)
-    if isinstance(value, Constant) and known(sizes):
-        return Constant(np.broadcast_to(value.value, sizes))
+    numbers = [size for size in sizes if isinstance(size, int)]
+    if isinstance(value, Constant) and len(numbers) == len(sizes):
+        return Constant(np.broadcast_to(value.value, numbers))
     return broadcast_to(value, sizes)
 
 
