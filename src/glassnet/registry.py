@@ -1,0 +1,206 @@
+"""Registries: bricks by name, and bricks as plain data and back.
+
+Each kind of brick (layers, losses, …) has one `Registry`. A name given by a person, in Keras's
+spelling (``"relu"``, ``"glorot_uniform"``, ``"Adam"``, ``"mse"``), finds its class or function
+there; a saved model is rebuilt from these tables and from ``custom_objects`` given in code, and
+from nothing else: no text in a file is ever imported or evaluated.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import numpy as np
+
+T = TypeVar("T")
+
+REGISTRIES: dict[str, Registry] = {}
+"""Every registry by its kind: "layer", "loss", "optimizer" …"""
+
+
+class Registry:
+    """The bricks of one kind, by name.
+
+    Args:
+        kind: the kind in the singular, as it stands in saved files and error messages.
+    """
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.entries: dict[str, Any] = {}
+        """Every brick under its own name, in the order of definition."""
+        self._names: dict[str, str] = {}
+        REGISTRIES[kind] = self
+
+    def add(self, *aliases: str) -> Callable[[T], T]:
+        """Register the decorated class or function under its name and further ``aliases``."""
+
+        def register(brick: T) -> T:
+            name = brick.__name__  # type: ignore[attr-defined]
+            self.entries[name] = brick
+            for alias in (name, snake_case(name), *aliases):
+                if self._names.setdefault(alias, name) != name:
+                    raise ValueError(f"Two {self.kind}s are called {alias!r}.")
+            return brick
+
+        return register
+
+    def find(self, name: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
+        """Return the class or function called ``name``.
+
+        Raises:
+            ValueError: naming the nearest right name.
+        """
+        if custom_objects and name in custom_objects:
+            return custom_objects[name]
+        key = name if name in self._names else name.lower()
+        if key in self._names:
+            return self.entries[self._names[key]]
+        near = difflib.get_close_matches(name, self._names, n=1, cutoff=0.5)
+        known = ", ".join(sorted({snake_case(n) for n in self.entries}))
+        hint = f"Did you mean {near[0]!r}?" if near else f"There are: {known}."
+        raise ValueError(
+            f"There is no {self.kind} called {name!r}. {hint} "
+            f"A {self.kind} of your own is passed itself, not its name."
+        )
+
+    def get(self, identifier: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+        """Return the brick that ``identifier`` stands for: a name, a saved form, or itself."""
+        if identifier is None:
+            return None
+        if isinstance(identifier, str):
+            found = self.find(identifier, custom_objects)
+            return found() if inspect.isclass(found) else found
+        if isinstance(identifier, Mapping):
+            return deserialize(identifier, custom_objects)
+        if inspect.isclass(identifier):
+            return identifier()
+        if callable(identifier) or isinstance(identifier, Configurable):
+            return identifier
+        raise TypeError(
+            f"Expected a {self.kind}: its name, an object, or None; got {identifier!r}."
+        )
+
+
+def snake_case(name: str) -> str:
+    """Return ``name`` as Keras writes it in lower case: ``GlorotUniform`` → ``glorot_uniform``."""
+    spaced = re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", spaced).lower()
+
+
+class Configurable:
+    """A brick that can be written down as the arguments it was made with.
+
+    ``__init__`` stores each argument under its own name and does no more, so the configuration
+    is read off the signature; a subclass writes none.
+    """
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal brick, as plain data (JSON's types)."""
+        return {name: serialize(getattr(self, name)) for name in constructor_arguments(type(self))}
+
+    @classmethod
+    def from_config(
+        cls: type[T], config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None
+    ) -> T:
+        """Return a brick made with the arguments that ``get_config`` returned."""
+        return cls(**{name: deserialize(value, custom_objects) for name, value in config.items()})
+
+
+def constructor_arguments(cls: type) -> list[str]:
+    """Return the names of the arguments of ``__init__``, those passed on by ``**kwargs`` too."""
+    names: list[str] = []
+    for base in cls.__mro__:
+        init = base.__dict__.get("__init__")
+        if init is None:
+            continue
+        parameters = list(inspect.signature(init).parameters.values())[1:]
+        names += [
+            p.name
+            for p in parameters
+            if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL) and p.name not in names
+        ]
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+            break
+    return names
+
+
+# --- plain data and back ----------------------------------------------------------------------
+def serialize(value: Any) -> Any:
+    """Return ``value`` as plain data: numbers, texts, lists, dictionaries.
+
+    A brick becomes ``{"kind": …, "class_name": …, "config": …}``, a registered function
+    ``{"kind": …, "function": name}``, an array its entries and dtype.
+    """
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, (list, tuple)):
+        return [serialize(v) for v in value]
+    if isinstance(value, Mapping):
+        return {str(k): serialize(v) for k, v in value.items()}
+    if isinstance(value, np.dtype):
+        return value.name
+    if isinstance(value, np.ndarray):
+        return {"kind": "array", "dtype": value.dtype.name, "entries": value.tolist()}
+    if isinstance(value, Configurable):
+        return {
+            "kind": _kind_of(type(value)),
+            "class_name": type(value).__name__,
+            "config": value.get_config(),
+        }
+    if callable(value):
+        return {"kind": _kind_of(value), "function": getattr(value, "__name__", "?")}
+    raise TypeError(f"{value!r} of type {type(value).__name__} can't be written as plain data.")
+
+
+def _kind_of(brick: Any) -> str:
+    for kind, registry in REGISTRIES.items():
+        if registry.entries.get(getattr(brick, "__name__", "")) is brick:
+            return kind
+    return "custom"
+
+
+def deserialize(value: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """Return what ``serialize`` wrote; bricks come from the registries or ``custom_objects``.
+
+    Raises:
+        ValueError: for a class or function that is in neither.
+    """
+    if isinstance(value, list):
+        return [deserialize(v, custom_objects) for v in value]
+    if not isinstance(value, Mapping):
+        return value
+    if value.get("kind") == "array":
+        return np.asarray(value["entries"], dtype=value["dtype"])
+    if "function" in value and "kind" in value:
+        return _named(value["kind"], value["function"], custom_objects)
+    if "class_name" in value and "config" in value:
+        cls = _named(value.get("kind", "custom"), value["class_name"], custom_objects)
+        if not hasattr(cls, "from_config"):
+            raise ValueError(f"{value['class_name']!r} is no class with from_config.")
+        return _from_config(cls, value["config"], custom_objects)
+    return {k: deserialize(v, custom_objects) for k, v in value.items()}
+
+
+def _from_config(cls: Any, config: Any, custom_objects: Mapping[str, Any] | None) -> Any:
+    if "custom_objects" in inspect.signature(cls.from_config).parameters:
+        return cls.from_config(config, custom_objects=custom_objects)
+    return cls.from_config(config)
+
+
+def _named(kind: str, name: str, custom_objects: Mapping[str, Any] | None) -> Any:
+    if custom_objects and name in custom_objects:
+        return custom_objects[name]
+    registry = REGISTRIES.get(kind)
+    if registry is None or name not in registry.entries:
+        raise ValueError(
+            f"The {kind} {name!r} is not part of glassnet. If it is yours, pass it in code: "
+            f"custom_objects={{{name!r}: {name}}}. Nothing named in a file is ever imported."
+        )
+    return registry.entries[name]
