@@ -101,7 +101,15 @@ class Configurable:
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal brick, as plain data (JSON's types)."""
-        return {name: serialize(getattr(self, name)) for name in constructor_arguments(type(self))}
+        names = constructor_arguments(type(self))
+        missing = [name for name in names if not hasattr(self, name)]
+        if missing:
+            raise NotImplementedError(
+                f"{type(self).__name__} can't be written down: __init__ takes {missing[0]!r} but "
+                f"does not keep it. Write self.{missing[0]} = {missing[0]} in __init__, or a "
+                "get_config() of your own."
+            )
+        return {name: serialize(getattr(self, name)) for name in names}
 
     @classmethod
     def from_config(

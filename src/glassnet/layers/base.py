@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
-from contextvars import ContextVar
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -15,54 +11,32 @@ import numpy as np
 from glassnet import constraints, initializers, regularizers
 from glassnet.engines import Program
 from glassnet.graph import dtypes
-from glassnet.graph.dimension import Dim, Shape, display
+from glassnet.graph.dimension import display
 from glassnet.graph.recording import as_tensor, current_recording, recording, scope
 from glassnet.graph.tensor import Constant, Placeholder, Tensor
 from glassnet.graph.variable import Variable
+from glassnet.layers.calling import (
+    LayerCall,
+    auto_name,
+    call_context,
+    call_parameters,
+    calling,
+    fresh,
+    is_numbers,
+    is_symbolic,
+    mask_of,
+    np_shape,
+    originating,
+    placeholders_for,
+    public_shape,
+    set_masks,
+    unique,
+)
 from glassnet.nest import flatten, map_structure
-from glassnet.ops import cast, identity
-from glassnet.registry import Configurable, Registry, snake_case
+from glassnet.ops import cast
+from glassnet.registry import Configurable, Registry, constructor_arguments, snake_case
 
 LAYERS = Registry("layer")
-
-_names: Counter[str] = Counter()
-
-
-def auto_name(kind: str) -> str:
-    """Return ``kind``, then ``kind_1``, ``kind_2`` …, as Keras numbers its layers."""
-    count = _names[kind]
-    _names[kind] += 1
-    return f"{kind}_{count}" if count else kind
-
-
-def reset_names() -> None:
-    """Start the numbering of automatic names anew."""
-    _names.clear()
-
-
-@dataclass
-class CallContext:
-    """What holds during the outermost call of a layer: the mode its inner layers inherit."""
-
-    training: bool | None = None
-
-
-_context: ContextVar[CallContext | None] = ContextVar("glassnet_call", default=None)
-
-
-@dataclass(frozen=True, eq=False)
-class LayerCall:
-    """One use of a layer in a functional model: the layer and what it was called with."""
-
-    layer: Layer
-    args: tuple[Any, ...]
-    kwargs: Mapping[str, Any] = field(default_factory=dict)
-    outputs: list[Tensor] = field(default_factory=list)
-
-    @property
-    def inputs(self) -> list[Tensor]:
-        """The tensors among the arguments."""
-        return [t for t in flatten((self.args, dict(self.kwargs))) if isinstance(t, Tensor)]
 
 
 class Layer(Configurable):
@@ -78,6 +52,7 @@ class Layer(Configurable):
         dtype: the dtype of weights and computation; the default float type for None.
         autocast: whether float inputs are turned into ``dtype``.
         name: the name; one is made up for None.
+        input_shape: the shape of one example, where the layer opens a `Sequential`.
 
     >>> import numpy as np, glassnet as gn
     >>> class Scale(gn.layers.Layer):
@@ -97,12 +72,18 @@ class Layer(Configurable):
         dtype: Any = None,
         autocast: bool = True,
         name: str | None = None,
-        input_shape: Sequence[int | None] | None = None,
+        **kwargs: Any,
     ) -> None:
+        given = kwargs.pop("input_shape", None)
+        if kwargs:
+            raise TypeError(
+                f"{type(self).__name__} takes no argument {', '.join(map(repr, kwargs))}. It takes "
+                f"{', '.join(constructor_arguments(type(self)))}."
+            )
+        self.declared_input_shape = None if given is None else tuple(given)
         self.name = name if name is not None else auto_name(snake_case(type(self).__name__))
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.autocast = autocast
-        self.input_shape_argument = None if input_shape is None else tuple(input_shape)
         self.built = False
         self.supports_masking = False
         self._dtype = dtypes.default_float() if dtype is None else dtypes.standard(dtype)
@@ -182,11 +163,11 @@ class Layer(Configurable):
     @property
     def _own(self) -> list[Variable]:
         found = self._weights + [p for p in self._parts() if isinstance(p, Variable)]
-        return _unique(found)
+        return unique(found)
 
     def _sublayers(self) -> list[Layer]:
         """The layers that this layer is made of."""
-        return _unique([p for p in self._parts() if isinstance(p, Layer)])
+        return unique([p for p in self._parts() if isinstance(p, Layer)])
 
     @property
     def weights(self) -> list[Variable]:
@@ -194,7 +175,7 @@ class Layer(Configurable):
         own = [v for v in self._own if v.trainable] + [v for v in self._own if not v.trainable]
         if not self._trainable:  # freezing changes no order
             own = self._own
-        return _unique(own + [w for layer in self._sublayers() for w in layer.weights])
+        return unique(own + [w for layer in self._sublayers() for w in layer.weights])
 
     @property
     def variables(self) -> list[Variable]:
@@ -207,7 +188,7 @@ class Layer(Configurable):
         if not self._trainable:
             return []
         inner = [w for layer in self._sublayers() for w in layer.trainable_weights]
-        return _unique([v for v in self._own if v.trainable] + inner)
+        return unique([v for v in self._own if v.trainable] + inner)
 
     @property
     def non_trainable_weights(self) -> list[Variable]:
@@ -258,7 +239,7 @@ class Layer(Configurable):
                 f"Layer {self.name!r} is not built, so it has no weights to count yet. "
                 "Call it on data, or build(input_shape)."
             )
-        return sum(int(np.prod(w.shape)) for w in self.weights)
+        return sum(w.value.size for w in self.weights)
 
     # --- dtype, losses ----------------------------------------------------------------------
     @property
@@ -280,14 +261,6 @@ class Layer(Configurable):
         """The penalties on the trainable weights, one a regularized weight."""
         return [w.regularizer(w) for w in self.trainable_weights if w.regularizer is not None]
 
-    # --- configuration ----------------------------------------------------------------------
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make an equal layer."""
-        config = super().get_config()
-        if config.get("input_shape") is None:
-            config.pop("input_shape", None)
-        return config
-
     @property
     def path(self) -> str:
         """The name, as it stands in front of the weights' names."""
@@ -300,10 +273,10 @@ class Layer(Configurable):
         >>> gn.layers.Dense(3).compute_output_shape((None, 5))
         (None, 3)
         """
-        inputs = _placeholders_for(input_shape, self._dtype)
+        inputs = placeholders_for(input_shape, self._dtype)
         if not self.built:
             self._build(inputs)
-        with recording(), _calling(False), scope(self.name):
+        with recording(), calling(False), scope(self.name):
             return map_structure(lambda t: public_shape(t.shape), self.call(inputs))
 
     def __repr__(self) -> str:
@@ -316,15 +289,15 @@ class Layer(Configurable):
         On arrays the layer runs at once and gives a tensor with a value; on symbolic tensors it
         is recorded and gives symbolic tensors.
         """
-        if _context.get() is None and not any(map(_symbolic, flatten((args, kwargs)))):
+        if call_context() is None and not any(map(is_symbolic, flatten((args, kwargs)))):
             return self._run(args, kwargs)
         args, kwargs = self._prepared(args, kwargs)
-        outermost = _context.get() is None
+        outermost = call_context() is None
         with nullcontext() if current_recording() is not None else recording():
             outputs = self._record(args, kwargs)
         if outermost:
             call = LayerCall(self, args, kwargs)
-            outputs = map_structure(lambda t: _originating(t, call), outputs)
+            outputs = map_structure(lambda t: originating(t, call), outputs)
         return outputs
 
     def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -378,35 +351,35 @@ class Layer(Configurable):
             return value
 
         first = args[:1]
-        if first and isinstance(first[0], (list, tuple)) and _is_numbers(first[0]):
+        if first and isinstance(first[0], (list, tuple)) and is_numbers(first[0]):
             args = (as_tensor(first[0]), *args[1:])
         return map_structure(prepare, (args, kwargs))
 
     def _record(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if not self.built:
             self._build(args[0] if args else next(iter(kwargs.values()), None))
-        accepted, kwargs = _call_parameters(type(self)), dict(kwargs)
-        context = _context.get()
+        accepted, kwargs = call_parameters(type(self)), dict(kwargs)
+        context = call_context()
         training = kwargs.pop("training", None)
         if training is None and context is not None:
             training = context.training
         if "training" in accepted:
             kwargs = {**kwargs, "training": bool(training)}
-        masks = map_structure(_mask_of, args[0]) if args else None
+        masks = map_structure(mask_of, args[0]) if args else None
         masked = any(m is not None for m in flatten(masks))
         if "mask" in accepted and kwargs.get("mask") is None and masked:
             kwargs = {**kwargs, "mask": masks}
         elif "mask" in kwargs and "mask" not in accepted:
             masks, masked = kwargs.pop("mask"), True
         self.check_input(args[0] if args else None)
-        with scope(self.name), _calling(training):
+        with scope(self.name), calling(training):
             outputs = self.call(*args, **kwargs)
             if self.activity_regularizer is not None:
                 for output in flatten(outputs):
                     self.add_loss(self.activity_regularizer(output))
             if self.supports_masking and (masked or kwargs.get("mask") is not None):
                 previous = kwargs.get("mask") if kwargs.get("mask") is not None else masks
-                _set_masks(outputs := _fresh(outputs, args), self.compute_mask(args[0], previous))
+                set_masks(outputs := fresh(outputs, args), self.compute_mask(args[0], previous))
         return outputs
 
     def check_input(self, inputs: Any) -> None:
@@ -417,103 +390,3 @@ class Layer(Configurable):
         with scope(self.name):
             self.build(shapes)
         self.built = True
-
-
-# --- helpers ----------------------------------------------------------------------------------
-@contextmanager
-def _calling(training: bool | None) -> Iterator[None]:
-    token = _context.set(CallContext(training))
-    try:
-        yield
-    finally:
-        _context.reset(token)
-
-
-calling = _calling
-
-
-def public_shape(shape: Shape) -> tuple[int | None, ...]:
-    """Return a shape as Keras writes it: None for a size known only at run time."""
-    return tuple(None if isinstance(size, Dim) else size for size in shape)
-
-
-def np_shape(value: Any) -> Shape:
-    """Return the shape of a tensor or array."""
-    return value.shape if isinstance(value, Tensor) else np.shape(value)
-
-
-def symbolic_shape(shape: Sequence[int | None], name: str = "") -> Shape:
-    """Return a shape with named sizes for None: ``m`` for the batch, others by their axis."""
-    return tuple(
-        size if size is not None else Dim.named("m" if axis == 0 else f"{name or 'n'}.{axis}")
-        for axis, size in enumerate(shape)
-    )
-
-
-def is_shape(value: Any) -> bool:
-    """Tell whether ``value`` is one shape, and not a structure of shapes."""
-    return isinstance(value, (tuple, list)) and all(
-        size is None or isinstance(size, (int, np.integer, Dim)) for size in value
-    )
-
-
-def _placeholders_for(shapes: Any, dtype: np.dtype) -> Any:
-    if is_shape(shapes):
-        return Placeholder(symbolic_shape(shapes), dtype, name="input")
-    if isinstance(shapes, Mapping):
-        return {key: _placeholders_for(shape, dtype) for key, shape in shapes.items()}
-    return [_placeholders_for(shape, dtype) for shape in shapes]
-
-
-def _symbolic(value: Any) -> bool:
-    return isinstance(value, Tensor) and not isinstance(value, (Constant, Variable))
-
-
-def _is_numbers(value: Any) -> bool:
-    """A list of numbers stands for an array; a list of arrays or tensors stays a list."""
-    return not any(hasattr(leaf, "__array__") for leaf in flatten(value)) and bool(flatten(value))
-
-
-def _originating(value: Any, call: LayerCall) -> Any:
-    """Mark an output as this call's; a tensor that was an input gets a node of its own."""
-    if not isinstance(value, Tensor):
-        return value
-    if value.origin is not None or not value.inputs:
-        mask = value.mask
-        value = identity(value)
-        value.mask = mask
-    value.origin = (call, len(call.outputs))
-    call.outputs.append(value)
-    return value
-
-
-def _mask_of(value: Any) -> Any:
-    return value.mask if isinstance(value, Tensor) else None
-
-
-def _fresh(outputs: Any, args: tuple[Any, ...]) -> Any:
-    given = {id(t) for t in flatten(args)}
-    return map_structure(lambda t: identity(t) if id(t) in given else t, outputs)
-
-
-def _set_masks(outputs: Any, masks: Any) -> None:
-    flat_masks = flatten(masks) if not isinstance(masks, Tensor) else [masks]
-    for output, mask in zip(flatten(outputs), flat_masks, strict=False):
-        if isinstance(output, Tensor) and mask is not None:
-            output.mask = mask
-
-
-def _call_parameters(cls: type) -> Mapping[str, inspect.Parameter]:
-    parameters = _signatures.get(cls)
-    if parameters is None:
-        call: Callable[..., Any] = cls.call  # type: ignore[attr-defined]
-        parameters = _signatures[cls] = inspect.signature(call).parameters
-    return parameters
-
-
-_signatures: dict[type, Mapping[str, inspect.Parameter]] = {}
-
-
-def _unique(items: list[Any]) -> list[Any]:
-    seen: set[int] = set()
-    return [i for i in items if id(i) not in seen and not seen.add(id(i))]  # type: ignore[func-returns-value]
