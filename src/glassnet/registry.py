@@ -65,7 +65,7 @@ class Registry:
         hint = f"Did you mean {near[0]!r}?" if near else f"There are: {known}."
         raise ValueError(
             f"There is no {self.kind} called {name!r}. {hint} "
-            f"A {self.kind} of your own is passed itself, not its name."
+            "One of your own is passed itself, not by its name."
         )
 
     def get(self, identifier: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
@@ -142,7 +142,7 @@ def serialize(value: Any) -> Any:
     """Return ``value`` as plain data: numbers, texts, lists, dictionaries.
 
     A brick becomes ``{"kind": …, "class_name": …, "config": …}``, a registered function
-    ``{"kind": …, "function": name}``, an array its entries and dtype.
+    its name, a function of your own ``{"kind": "custom", "function": name}``, an array its entries.
     """
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
@@ -163,7 +163,8 @@ def serialize(value: Any) -> Any:
             "config": value.get_config(),
         }
     if callable(value):
-        return {"kind": _kind_of(value), "function": getattr(value, "__name__", "?")}
+        name, kind = getattr(value, "__name__", "?"), _kind_of(value)
+        return name if kind != "custom" else {"kind": kind, "function": name}
     raise TypeError(f"{value!r} of type {type(value).__name__} can't be written as plain data.")
 
 

@@ -94,7 +94,8 @@ class Dense(Layer):
         if len(shape) < 2:
             raise ValueError(
                 f"Layer {self.name!r} expects examples as rows, (m, {width}); got an input of "
-                f"shape {display(shape)}. For one example write x[None, :], for one feature x[:, None]."
+                f"shape {display(shape)}. For one example pass x[None, :], for one feature "
+                "x[:, None]."
             )
         if shape[-1] != width:
             turned = len(shape) == 2 and shape[0] == width
