@@ -108,13 +108,24 @@ def _download(address: str, target: Path, sha256: str) -> Path:
     # pooch brings requests with it, whose import would cost every user of the library.
     import pooch  # type: ignore[import-untyped]
 
-    downloader = pooch.HTTPDownloader(
-        timeout=TIMEOUT,
-        # The file itself is wanted, compressed as it was published, since its hash is known.
-        headers={"Accept-Encoding": "identity"},
-    )
-    pooch.retrieve(address, f"sha256:{sha256}", target.name, target.parent, downloader=downloader)
+    pooch.retrieve(address, f"sha256:{sha256}", target.name, target.parent, downloader=_stream)
     return target
+
+
+def _stream(address: str, path: str, _: object) -> None:
+    """Write what is at ``address`` into the file at ``path``, as a downloader of pooch.
+
+    pooch's own leaves the connection open where the server refuses.
+    """
+    import requests
+
+    # The file itself is wanted, compressed as it was published, since its hash is known.
+    headers = {"Accept-Encoding": "identity"}
+    with requests.get(address, headers=headers, stream=True, timeout=TIMEOUT) as response:
+        response.raise_for_status()
+        with open(path, "wb") as file:
+            for chunk in response.iter_content(1 << 16):
+                file.write(chunk)
 
 
 def cache_folder() -> Path:

@@ -65,7 +65,8 @@ def split(
             are rounded so that they add up (largest remainder).
     """
     n_test = held_out_count(len(x), test_split)
-    order = generator(seed, SHUFFLE).permutation(len(x))
+    random = generator(seed, SHUFFLE)
+    order = random.permutation(len(x))
     held_out = np.zeros(len(x), bool)
     if by_class:
         classes, counts = np.unique(y, return_counts=True)
@@ -73,7 +74,8 @@ def split(
             held_out[np.flatnonzero(y[order] == label)[:quota]] = True
     else:
         held_out[:n_test] = True
-    train, test = order[~held_out], order[held_out]
+    # Shuffled once more: the first of each class went to one part, so the order tells the class.
+    train, test = random.permutation(order[~held_out]), random.permutation(order[held_out])
     return (x[train], y[train]), (x[test], y[test])
 
 
