@@ -192,24 +192,33 @@ def symbols(value: object) -> set[str]:
     return set()
 
 
-def bind(size: Size, sizes: Mapping[str, int]) -> int:
-    """Return the number that ``size`` is once the named sizes are known."""
+def substitute(size: Size, sizes: Mapping[str, Size]) -> Size:
+    """Return the size with the named sizes replaced by numbers or by other sizes."""
     if not isinstance(size, Dim):
         return size
-    total = 0
+    total: Size = 0
     for monomial, factor in size.terms:
+        term: Size = factor
         for atom in monomial:
-            if isinstance(atom, str):
-                if atom not in sizes:
-                    raise ValueError(
-                        f"The size {atom!r} is not known: no input of this run carries it."
-                    )
-                factor *= sizes[atom]
-            else:
-                first, second = bind(atom.first, sizes), bind(atom.second, sizes)
-                factor *= first // second if atom.kind == "//" else max(first, second)
-        total += factor
+            term = term * _substitute_atom(atom, sizes)
+        total = total + term
     return total
+
+
+def _substitute_atom(atom: _Atom, sizes: Mapping[str, Size]) -> Size:
+    if isinstance(atom, str):
+        if atom not in sizes:
+            raise ValueError(f"The size {atom!r} is not known: no input of this run carries it.")
+        return sizes[atom]
+    first, second = substitute(atom.first, sizes), substitute(atom.second, sizes)
+    return divide(first, second) if atom.kind == "//" else larger(first, second)
+
+
+def bind(size: Size, sizes: Mapping[str, int]) -> int:
+    """Return the number that ``size`` is once the named sizes are known."""
+    found = substitute(size, sizes)
+    assert isinstance(found, int)
+    return found
 
 
 def display(shape: Iterable[Size]) -> str:

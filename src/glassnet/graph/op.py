@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from glassnet.graph.dimension import Dim, Shape, bind, symbols
+from glassnet.graph.dimension import Dim, Shape, Size, substitute, symbols
 
 if TYPE_CHECKING:
     from glassnet.graph.tensor import Tensor
@@ -90,8 +90,8 @@ class Op(ABC):
         """Return the names of the sizes that the parameters mention."""
         return set().union(*(symbols(getattr(self, f.name)) for f in fields(self)))
 
-    def bind(self, sizes: Mapping[str, int]) -> Op:
-        """Return this op with every named size in its parameters replaced by its number."""
+    def bind(self, sizes: Mapping[str, Size]) -> Op:
+        """Return this op with the named sizes in its parameters replaced."""
         if not self.symbols():
             return self
         return replace(self, **{f.name: _bound(getattr(self, f.name), sizes) for f in fields(self)})
@@ -101,9 +101,9 @@ class Op(ABC):
         return f"{self.name}({parameters})"
 
 
-def _bound(value: object, sizes: Mapping[str, int]) -> object:
+def _bound(value: object, sizes: Mapping[str, Size]) -> object:
     if isinstance(value, Dim):
-        return bind(value, sizes)
+        return substitute(value, sizes)
     if isinstance(value, tuple):
         return tuple(_bound(item, sizes) for item in value)
     return value

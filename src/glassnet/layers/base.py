@@ -90,6 +90,7 @@ class Layer(Configurable):
         self._trainable = bool(trainable)
         self._weights: list[Variable] = []
         self._eager_calls = 0
+        self._calls: list[LayerCall] = []  # the uses in functional models
 
     # --- what a subclass writes -------------------------------------------------------------
     def build(self, input_shape: Any) -> None:
@@ -266,6 +267,25 @@ class Layer(Configurable):
         """The name, as it stands in front of the weights' names."""
         return self.name
 
+    @property
+    def input(self) -> Any:
+        """What the layer was first called on in a functional model."""
+        return self._first_call().args[0]
+
+    @property
+    def output(self) -> Any:
+        """What the first call in a functional model gave: ``Model(base.input, layer.output)``."""
+        outputs = self._first_call().outputs
+        return outputs[0] if len(outputs) == 1 else list(outputs)
+
+    def _first_call(self) -> LayerCall:
+        if not self._calls:
+            raise AttributeError(
+                f"Layer {self.name!r} was never called on a symbolic tensor, so it has no input or "
+                "output. Call it on what Input(shape=…) returns."
+            )
+        return self._calls[0]
+
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the shape of the output for inputs of a shape, None for unknown sizes.
 
@@ -298,6 +318,7 @@ class Layer(Configurable):
         if outermost:
             call = LayerCall(self, args, kwargs)
             outputs = map_structure(lambda t: originating(t, call), outputs)
+            self._calls.append(call)
         return outputs
 
     def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
