@@ -93,3 +93,9 @@ from glassnet.ops.crossentropy import categorical_crossentropy as categorical_cr
 from glassnet.ops.crossentropy import (
     sparse_categorical_crossentropy as sparse_categorical_crossentropy,
 )
+from glassnet.ops.convolution import conv as conv
+from glassnet.ops.convolution import conv_transpose as conv_transpose
+from glassnet.ops.convolution import convolve as convolve
+from glassnet.ops.convolution import correlate as correlate
+from glassnet.ops.convolution import depthwise_conv as depthwise_conv
+from glassnet.ops.convolution import separable_conv as separable_conv
