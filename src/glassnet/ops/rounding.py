@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -18,7 +18,7 @@ class Rounding(Elementwise):
     """The base of roundings to an integer; flat between the jumps."""
 
     differentiable = False
-    points = ((-3, 3),)
+    points: ClassVar[tuple[tuple[float, float], ...]] = ((-3, 3),)
 
 
 class Floor(Rounding):

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from glassnet.graph import dtypes
-from glassnet.graph.dimension import Shape, display
+from glassnet.graph.dimension import Shape, Size, display
 from glassnet.graph.op import Op, Sample
 from glassnet.graph.recording import as_tensor, record
 from glassnet.graph.tensor import Tensor
@@ -187,7 +187,7 @@ class OneHot(Op):
 
     name = "one_hot"
     differentiable = False
-    num_classes: int = 2
+    num_classes: Size = 2
     axis: int = 1
     dtype: str = "float32"
 
@@ -238,7 +238,7 @@ def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
     return record(LogSumExp(normalize_axes(axis, x.ndim), bool(keepdims)), x)
 
 
-def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None) -> Tensor:
+def one_hot(x: Any, num_classes: Size, axis: int = -1, dtype: Any = None) -> Tensor:
     """Return 1 where the new ``axis`` counts the integer ``x``, else 0.
 
     An integer outside 0 … ``num_classes`` - 1 gives zeros alone, as in Keras.
@@ -251,4 +251,4 @@ def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None) -> Tens
     if x.dtype == np.bool_:
         x = cast(x, "int64")
     found = dtypes.default_float() if dtype is None else dtypes.standard(dtype)
-    return record(OneHot(int(num_classes), normalize_axis(axis, x.ndim + 1), found.name), x)
+    return record(OneHot(num_classes, normalize_axis(axis, x.ndim + 1), found.name), x)
