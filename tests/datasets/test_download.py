@@ -5,6 +5,8 @@ import hashlib
 import http.server
 import pathlib
 import struct
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -216,3 +218,10 @@ def test_the_cache_is_the_users_unless_named(monkeypatch):
     assert "glassnet" in cache_folder().parts
     monkeypatch.setenv("GLASSNET_CACHE", "~/kept")
     assert cache_folder() == pathlib.Path.home() / "kept"
+
+
+def test_what_downloads_is_imported_only_to_download():
+    # requests alone would take more of the import than the library may have.
+    code = "import sys, glassnet.datasets; print({'pooch', 'requests'} & set(sys.modules))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "set()"

@@ -302,8 +302,8 @@ def _fit(values: Any, dtype: Any) -> np.ndarray:
     given = np.asarray(values)
     if given.dtype.kind in "US" and np.dtype(dtype).kind not in "US":
         raise ValueError(
-            f"pad_sequences: {str(given.flat[0])!r} is a text and dtype is {np.dtype(dtype)}; write "
-            "dtype=object."
+            f"pad_sequences: {str(given.flat[0])!r} is a text and dtype is {np.dtype(dtype)}; "
+            "write dtype=object."
         )
     if np.dtype(dtype).kind in "iu":
         # What is out of range is found by the comparison below.
