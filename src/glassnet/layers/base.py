@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import functools
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -34,6 +35,7 @@ from glassnet.layers.calling import (
 )
 from glassnet.nest import flatten, map_structure
 from glassnet.ops import cast
+from glassnet.ops.reduction import number
 from glassnet.registry import Configurable, Registry, constructor_arguments, snake_case
 
 LAYERS = Registry("layer")
@@ -91,6 +93,11 @@ class Layer(Configurable):
         self._weights: list[Variable] = []
         self._eager_calls = 0
         self._calls: list[LayerCall] = []  # the uses in functional models
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "build" in cls.__dict__:
+            cls.build = _marking_built(cls.build)  # type: ignore[method-assign]
 
     # --- what a subclass writes -------------------------------------------------------------
     def build(self, input_shape: Any) -> None:
@@ -397,11 +404,16 @@ class Layer(Configurable):
             outputs = self.call(*args, **kwargs)
             if self.activity_regularizer is not None:
                 for output in flatten(outputs):
-                    self.add_loss(self.activity_regularizer(output))
+                    self.add_loss(self._activity_penalty(output))
             if self.supports_masking and (masked or kwargs.get("mask") is not None):
                 previous = kwargs.get("mask") if kwargs.get("mask") is not None else masks
                 set_masks(outputs := fresh(outputs, args), self.compute_mask(args[0], previous))
         return outputs
+
+    def _activity_penalty(self, output: Tensor) -> Tensor:
+        """The penalty on an output, for each example: large batches weigh no more than small."""
+        penalty = self.activity_regularizer(output)
+        return penalty / number(output.shape[0], penalty.dtype) if output.ndim else penalty
 
     def check_input(self, inputs: Any) -> None:
         """Raise where the inputs do not fit this layer; called before every ``call``."""
@@ -411,3 +423,14 @@ class Layer(Configurable):
         with scope(self.name):
             self.build(shapes)
         self.built = True
+
+
+def _marking_built(build: Callable[..., None]) -> Callable[..., None]:
+    """Return ``build``, marking the layer as built: it may be called by hand before any data."""
+
+    @functools.wraps(build)
+    def wrapped(self: Layer, *args: Any, **kwargs: Any) -> None:
+        build(self, *args, **kwargs)
+        self.built = True
+
+    return wrapped
