@@ -19,7 +19,7 @@ def test_to_categorical(seed):
     assert np.array_equal(ours, theirs)
 
 
-# Keras reads axis=0 as -1 and then broadcasts, so only the other axes can be compared.
+# Keras broadcasts the norms of axis=0 along the last axis; only the other axes can be compared.
 @pytest.mark.parametrize("axis", [-1, 1, 2, -2])
 @pytest.mark.parametrize("order", [1, 2, 3, np.inf])
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
