@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -172,7 +172,7 @@ def conv_transpose(
     inputs: Any,
     kernel: Any,
     strides: int | tuple[int, ...] = 1,
-    padding: Literal["valid", "same"] = "valid",
+    padding: str = "valid",
     output_padding: int | tuple[int, ...] | None = None,
     data_format: str | None = None,
     dilation_rate: int | tuple[int, ...] = 1,
