@@ -33,6 +33,7 @@ class Registry:
         self.kind = kind
         self.entries: dict[str, Any] = {}
         """Every brick under its own name, in the order of definition."""
+        self._a_kind = f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
         self._names: dict[str, str] = {}
         REGISTRIES[kind] = self
 
@@ -76,13 +77,18 @@ class Registry:
             found = self.find(identifier, custom_objects)
             return found() if inspect.isclass(found) else found
         if isinstance(identifier, Mapping):
-            return deserialize(identifier, custom_objects)
+            if not {"class_name", "function"} & set(identifier):
+                raise ValueError(
+                    f"Expected {self._a_kind} as it was saved, with its class_name and config; "
+                    f"got {dict(identifier)!r}."
+                )
+            return deserialize({"kind": self.kind, "config": {}, **identifier}, custom_objects)
         if inspect.isclass(identifier):
             return identifier()
         if callable(identifier) or isinstance(identifier, Configurable):
             return identifier
         raise TypeError(
-            f"Expected a {self.kind}: its name, an object, or None; got {identifier!r}."
+            f"Expected {self._a_kind}: its name, an object, or None; got {identifier!r}."
         )
 
 

@@ -205,6 +205,16 @@ def _ratio(coefficients: tuple[Sequence[float], Sequence[float]], x: Any) -> Any
     return _polynomial(coefficients[0], x) / _polynomial(coefficients[1], x)
 
 
+def _complement(xp: Any, size: Any, beyond_four: bool = True) -> Any:
+    """1 - erf(size) for size ≥ 0.46875."""
+    scale = _ratio(_MIDDLE, xp.clip(size, 0.25, 4.0))
+    if beyond_four:
+        inverse = 1 / xp.maximum(size, 4.0) ** 2
+        far = (1 / np.sqrt(np.pi) - inverse * _ratio(_FAR, inverse)) * xp.sqrt(inverse)
+        scale = xp.where(size > 4, far, scale)
+    return xp.exp(-(size * size)) * scale
+
+
 class Erf(Elementwise):
     """2/√π ∫₀ˣ e^{-t²} dt, to a few units of the last place."""
 
@@ -213,16 +223,32 @@ class Erf(Elementwise):
     def value(self, xp: Any, x: Any) -> Any:
         size = xp.minimum(xp.abs(x), 6.0)  # beyond it erf is ±1 in float64
         near = x * _ratio(_NEAR, xp.minimum(size, 0.5) ** 2)
-        middle = xp.clip(size, 0.25, 4.0)
-        tail = xp.exp(-(size * size)) * _ratio(_MIDDLE, middle)
-        if xp.asarray(x).dtype == np.float64:  # in float32 erf(4) is 1 already
-            inverse = 1 / xp.maximum(size, 4.0) ** 2
-            far = (1 / np.sqrt(np.pi) - inverse * _ratio(_FAR, inverse)) * xp.sqrt(inverse)
-            tail = xp.where(size > 4, xp.exp(-(size * size)) * far, tail)
+        # In float32 erf(4) is 1 already.
+        tail = _complement(xp, size, beyond_four=xp.asarray(x).dtype == np.float64)
         return xp.where(size <= 0.46875, near, xp.copysign(1 - tail, x))
 
     def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
         return (g * (float(2 / np.sqrt(np.pi)) * exp(-square(x))),)
+
+    @classmethod
+    def samples(cls) -> Iterable[Sample]:
+        yield Sample(cls(), (np.linspace(-2, 2, 12).reshape(3, 4),))
+        yield Sample(cls(), (np.array([0.1, -0.3, 0.4, 4.5]),))
+
+
+class Erfc(Elementwise):
+    """1 - erf(x), with full relative precision where x is large and it is tiny."""
+
+    name = "erfc"
+
+    def value(self, xp: Any, x: Any) -> Any:
+        size = xp.minimum(xp.abs(x), 28.0)  # beyond it the value is 0 in float64
+        near = 1 - x * _ratio(_NEAR, xp.minimum(size, 0.5) ** 2)
+        tail = _complement(xp, size)
+        return xp.where(size <= 0.46875, near, xp.where(x > 0, tail, 2 - tail)).astype(near.dtype)
+
+    def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
+        return (g * (float(-2 / np.sqrt(np.pi)) * exp(-square(x))),)
 
     @classmethod
     def samples(cls) -> Iterable[Sample]:
@@ -327,3 +353,8 @@ def erf(x: Any) -> Tensor:
     0.8427
     """
     return record(Erf(), *float_operands(x))
+
+
+def erfc(x: Any) -> Tensor:
+    """Return ``1 - erf(x)``, precise where ``x`` is large and the value is tiny."""
+    return record(Erfc(), *float_operands(x))
