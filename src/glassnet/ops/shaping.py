@@ -207,3 +207,14 @@ def ones_like(x: Any, dtype: Any = None) -> Tensor:
 def shape(x: Any) -> tuple[Size, ...]:
     """Return the shape of ``x``: numbers, and named sizes such as the batch ``m``."""
     return as_tensor(x).shape
+
+
+def convert_to_tensor(x: Any, dtype: Any = None) -> Tensor:
+    """Return ``x`` as a tensor of the given dtype."""
+    tensor = as_tensor(x, None if isinstance(x, Tensor) else dtype)
+    return tensor if dtype is None else tensor.astype(dtype)
+
+
+def convert_to_numpy(x: Any) -> np.ndarray:
+    """Return the value of ``x`` as an array."""
+    return np.asarray(x)
