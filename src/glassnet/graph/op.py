@@ -49,6 +49,8 @@ class Op(ABC):
     """False where the derivative is zero everywhere it exists (comparisons, rounding, argmax)."""
     elementwise: ClassVar[bool] = False
     """True where entry i of the value depends on entry i of the (broadcast) inputs alone."""
+    pitfall: ClassVar[str] = ""
+    """How the value comes to be NaN or infinite, in a few words, where that is typical."""
     view: ClassVar[bool] = False
     """True where the value may share memory with an input."""
 

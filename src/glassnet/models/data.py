@@ -69,18 +69,21 @@ class IterableSource:
     """Batches that an iterable yields: ``x``, ``(x, y)`` or ``(x, y, sample_weight)``."""
 
     iterable: Any
-    steps: int | None = None
-    restarts: bool = True
+    class_weight: Mapping[int, float] | None = None
 
     def __post_init__(self) -> None:
         self.restarts = not hasattr(self.iterable, "__next__")
-        if self.steps is None and hasattr(self.iterable, "__len__"):
-            self.steps = len(self.iterable)
+        self.steps: int | None = len(self.iterable) if hasattr(self.iterable, "__len__") else None
 
     def batches(self, key: int, skip: int = 0) -> Iterator[Batch]:
         for i, item in enumerate(_items(self.iterable)):
-            if i >= skip:
-                yield _as_batch(item)
+            if i < skip:
+                continue
+            batch = _as_batch(item)
+            if self.class_weight is not None:
+                weights = weights_of_classes(batch.y, self.class_weight)
+                batch = batch._replace(sample_weight=weights)
+            yield batch
         if hasattr(self.iterable, "on_epoch_end"):
             self.iterable.on_epoch_end()
 
@@ -104,9 +107,7 @@ def source_of(
                 "x yields batches, so targets and weights come with them: yield (x, y) or "
                 "(x, y, sample_weight), and pass no y= or sample_weight=."
             )
-        if class_weight is not None:
-            x = _Weighted(x, class_weight)
-        return IterableSource(x)
+        return IterableSource(x, class_weight)
     if class_weight is not None:
         if sample_weight is not None:
             raise ValueError("Pass class_weight or sample_weight, not both: multiply them first.")
@@ -174,20 +175,6 @@ def check_numbers(data: Batch) -> None:
 
 
 # --- helpers ----------------------------------------------------------------------------------
-class _Weighted:
-    """An iterable of batches with the weights of their classes added."""
-
-    def __init__(self, iterable: Any, class_weight: Mapping[int, float]) -> None:
-        self.iterable, self.class_weight = iterable, class_weight
-        if hasattr(iterable, "__len__"):
-            self.__len__ = iterable.__len__
-
-    def __iter__(self) -> Iterator[Batch]:
-        for item in _items(self.iterable):
-            batch = _as_batch(item)
-            yield batch._replace(sample_weight=weights_of_classes(batch.y, self.class_weight))
-
-
 def _items(iterable: Any) -> Iterable[Any]:
     if hasattr(iterable, "__iter__"):
         return iterable

@@ -106,6 +106,7 @@ class Multiply(Elementwise):
 
 class Divide(Elementwise):
     name = "divide"
+    pitfall = "a division by 0"
     points = ((-2, 2), (0.5, 2))
 
     def value(self, xp: Any, a: Any, b: Any) -> Any:
@@ -130,6 +131,7 @@ class Negative(Elementwise):
 
 class Power(Elementwise):
     name = "power"
+    pitfall = "a power of 0 or of a negative number"
     points = ((0.5, 2), (-2, 2))
 
     def value(self, xp: Any, a: Any, b: Any) -> Any:
@@ -162,6 +164,7 @@ class Square(Elementwise):
 
 class Sqrt(Elementwise):
     name = "sqrt"
+    pitfall = "the root of a negative number, or the slope of the root at 0"
     points = ((0.5, 3),)
 
     def value(self, xp: Any, x: Any) -> Any:
@@ -173,6 +176,7 @@ class Sqrt(Elementwise):
 
 class Exp(Elementwise):
     name = "exp"
+    pitfall = "the exponential of a large number"
 
     def value(self, xp: Any, x: Any) -> Any:
         return xp.exp(x)
@@ -183,6 +187,7 @@ class Exp(Elementwise):
 
 class Log(Elementwise):
     name = "log"
+    pitfall = "the logarithm of 0 or of a negative number"
     points = ((0.5, 3),)
 
     def value(self, xp: Any, x: Any) -> Any:

@@ -1,0 +1,131 @@
+"""The base of callbacks, and the list that calls them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from glassnet.registry import Registry
+
+if TYPE_CHECKING:
+    from glassnet.models.model import Model
+
+CALLBACKS = Registry("callback")
+
+
+class Callback:
+    """What is called while a model trains; override what you need.
+
+    ``self.model`` is the model, ``self.params`` holds ``epochs``, ``steps`` and ``verbose``.
+    Every hook gets ``logs``: the running loss and metrics by name.
+    """
+
+    model: Model
+    params: Mapping[str, Any]
+    stops_on_nonfinite = False
+    """True where a NaN shall end training quietly instead of as an error."""
+
+    def set_params(self, params: Mapping[str, Any]) -> None:
+        """Take the parameters of the run."""
+        self.params = params
+
+    def set_model(self, model: Model) -> None:
+        """Take the model."""
+        self.model = model
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Training begins."""
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Training has ended as it should."""
+
+    def on_train_abort(self, error: BaseException) -> None:
+        """Training ends by an error or a keyboard interrupt, which is raised after this."""
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """An epoch begins."""
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """An epoch has ended; logs hold the validation results too."""
+
+    def on_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Another name of ``on_train_batch_begin``."""
+
+    def on_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Another name of ``on_train_batch_end``."""
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """A training step begins."""
+        self.on_batch_begin(batch, logs)
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """A training step has ended."""
+        self.on_batch_end(batch, logs)
+
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Evaluation or validation begins."""
+
+    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Evaluation or validation has ended."""
+
+    def on_test_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """An evaluation step begins."""
+
+    def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """An evaluation step has ended."""
+
+    def on_predict_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Prediction begins."""
+
+    def on_predict_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Prediction has ended."""
+
+    def on_predict_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """A prediction step begins."""
+
+    def on_predict_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """A prediction step has ended."""
+
+    def get_state(self) -> dict[str, Any] | None:
+        """Return what a resumed run needs to go on as this one would: plain data and arrays."""
+        return None
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Take up the state that ``get_state`` returned."""
+
+
+def overrides(callback: Callback, *hooks: str) -> bool:
+    """Tell whether the callback's class writes one of the hooks itself."""
+    return any(getattr(type(callback), hook) is not getattr(Callback, hook) for hook in hooks)
+
+
+class CallbackList:
+    """Calls the hooks of several callbacks in order; skips those that nobody wrote."""
+
+    def __init__(
+        self, callbacks: Iterable[Callback], model: Model, params: Mapping[str, Any]
+    ) -> None:
+        self.callbacks = list(callbacks)
+        for callback in self.callbacks:
+            callback.set_params(params)
+            callback.set_model(model)
+        self._wanted: dict[str, list[Callback]] = {}
+
+    def wanting(self, hook: str) -> list[Callback]:
+        """Return the callbacks that do something at this hook."""
+        if hook not in self._wanted:
+            names = [hook]
+            if hook.startswith("on_train_batch"):
+                names.append(hook.replace("train_", ""))
+            self._wanted[hook] = [c for c in self.callbacks if overrides(c, *names)]
+        return self._wanted[hook]
+
+    def call(self, hook: str, *args: Any) -> None:
+        """Call a hook of all callbacks that have it."""
+        for callback in self.wanting(hook):
+            getattr(callback, hook)(*args)
+
+    @property
+    def stops_on_nonfinite(self) -> bool:
+        """Whether a callback asks for a quiet end at the first NaN."""
+        return any(c.stops_on_nonfinite for c in self.callbacks)

@@ -1,0 +1,20 @@
+"""The exceptions of glassnet that a program may want to catch by name."""
+
+from __future__ import annotations
+
+
+class LossMismatchError(ValueError):
+    """A loss and the last activation of the network do not belong together.
+
+    Softmax or sigmoid outputs given to a loss that expects raw ones, raw outputs given to a loss
+    that expects probabilities, softmax over one class. The message shows the wrong code beside
+    the right code.
+    """
+
+
+class NonFiniteError(ArithmeticError):
+    """Training met a value that is NaN or infinite.
+
+    The message tells step, layer, op, the examples concerned and the usual cause. The weights are
+    those before the step.
+    """

@@ -1,0 +1,436 @@
+"""The loops of fit, evaluate and predict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from glassnet.callbacks import Callback, CallbackList, History
+from glassnet.callbacks.progress import ProgbarLogger
+from glassnet.config import next_seed
+from glassnet.models import steps
+from glassnet.models.compiled import leaves_by_output
+from glassnet.models.data import (
+    ArraySource,
+    Batch,
+    IterableSource,
+    check_numbers,
+    source_of,
+    split_validation,
+    warn_exhausted,
+)
+from glassnet.models.guard import NonFiniteStep
+from glassnet.nest import flatten, map_structure, pack_like
+
+if TYPE_CHECKING:
+    from glassnet.models.model import Model
+
+AnySource = ArraySource | IterableSource
+
+
+@dataclass
+class Progress:
+    """Where training stands: all that a resumed run needs beside weights and callbacks."""
+
+    epoch: int = 0
+    """The epoch under way."""
+    batch: int = 0
+    """Steps made in this epoch."""
+    in_pass: int = 0
+    """Batches taken in this pass over the data."""
+    seen: int = 0
+    """Training steps ever made: the counter of random draws."""
+    seed: int | None = None
+    """The seed of the shuffling."""
+
+
+class Runner:
+    """Runs batches through a model's recorded steps; finds each step once a run."""
+
+    def __init__(self, model: Model, kind: str) -> None:
+        self.model, self.kind = model, kind
+        self._make = {"train": steps.train_step, "test": steps.test_step}[kind]
+        self._steps: dict[Any, steps.Step] = {}
+
+    def run(self, batch: Batch, checked: Batch | None = None) -> None:
+        """Run one batch; ``checked`` is what the targets' check looks at the first time."""
+        key = steps.signature(batch)
+        step = self._steps.get(key)
+        if step is None:
+            step = self._steps[key] = self.model.step_for(self.kind, batch, self._make, key)
+            _check_targets(step, batch if checked is None else checked)
+        elif checked is None:
+            _check_targets(step, batch)
+        training = self.kind == "train"
+        check = training and self.model.check_finite
+        step.run(batch, self.model.progress.seen, check=check)
+        if training:
+            self.model.progress.seen += 1
+
+
+def _check_targets(step: steps.Step, batch: Batch) -> None:
+    forward = step.forward
+    targets = leaves_by_output(batch.y, forward.names, "y")
+    for name, loss, target, output in zip(
+        forward.names, forward.losses, targets, forward.outputs, strict=True
+    ):
+        if target is not None and hasattr(loss, "check_targets"):
+            try:
+                loss.check_targets(target, output.shape)
+            except ValueError as error:
+                raise ValueError(f"Targets of the output {name!r}: {error}") from None
+
+
+# --- fit --------------------------------------------------------------------------------------
+def fit(
+    model: Model,
+    x: Any,
+    y: Any,
+    *,
+    batch_size: int | None,
+    epochs: int,
+    verbose: str | int,
+    callbacks: Any,
+    validation_split: float,
+    validation_data: Any,
+    shuffle: bool,
+    class_weight: Mapping[int, float] | None,
+    sample_weight: Any,
+    initial_epoch: int,
+    steps_per_epoch: int | None,
+    validation_steps: int | None,
+    validation_batch_size: int | None,
+    validation_freq: int | Sequence[int],
+) -> History:
+    """Train; see `Model.fit`."""
+    _need_compiled(model, "fit")
+    progress = model.progress
+    if progress.seed is None:
+        progress.seed = next_seed()
+    if validation_split and validation_data is None:
+        kept, held = split_validation(Batch(x, y, sample_weight), validation_split)
+        (x, y, sample_weight), validation_data = kept, tuple(held)
+    source = source_of(
+        x,
+        y,
+        sample_weight,
+        batch_size=batch_size,
+        shuffle=shuffle,
+        seed=progress.seed,
+        class_weight=class_weight,
+    )
+    if isinstance(source, ArraySource):
+        check_numbers(source.data)
+    validation = None
+    if validation_data is not None:
+        validation = _validation_source(validation_data, validation_batch_size or batch_size)
+    progress.epoch, progress.batch, progress.in_pass = initial_epoch, 0, 0
+    history = History()
+    planned = steps_per_epoch or source.steps
+    hooks = _callbacks(model, callbacks, history, verbose, {"epochs": epochs, "steps": planned})
+    model.stop_training = False
+    feed = _Feed(source, steps_per_epoch, progress)
+    hooks.call("on_train_begin", {})
+    logs: dict[str, Any] = {}
+    try:
+        for epoch in range(progress.epoch, epochs):
+            progress.epoch = epoch
+            logs = _train_epoch(model, feed, hooks)
+            if validation is not None and logs and _due(validation_freq, epoch):
+                results = _evaluate(model, validation, validation_steps, hooks)
+                logs.update({f"val_{name}": value for name, value in results.items()})
+            progress.epoch, progress.batch = epoch + 1, 0
+            if not logs:  # the generator had ended before the epoch began
+                break
+            hooks.call("on_epoch_end", epoch, logs)
+            if model.stop_training:
+                break
+    except BaseException as error:
+        hooks.call("on_train_abort", error)
+        raise
+    hooks.call("on_train_end", logs)
+    model.history = history
+    return history
+
+
+def _train_epoch(model: Model, feed: _Feed, hooks: CallbackList) -> dict[str, Any]:
+    """Run one epoch, or what a resumed run left of it; return the logs."""
+    progress, runner = model.progress, Runner(model, "train")
+    if progress.batch == 0:
+        model.reset_metrics()
+    hooks.call("on_epoch_begin", progress.epoch, {})
+    whole = feed.source.data if isinstance(feed.source, ArraySource) else None
+    wants_logs = bool(hooks.wanting("on_train_batch_end"))
+    for batch in feed.epoch():
+        hooks.call("on_train_batch_begin", progress.batch, {})
+        try:
+            runner.run(batch, whole)
+        except NonFiniteStep as stopped:
+            explained = stopped.explained(progress.epoch)
+            if not hooks.stops_on_nonfinite:
+                raise explained from None
+            print(explained)
+            model.stop_training = True
+            break
+        progress.batch += 1
+        if wants_logs:
+            lazy = LazyLogs(model)
+            hooks.call("on_train_batch_end", progress.batch - 1, lazy)
+        if model.stop_training:
+            break
+    return model.get_metrics_result() if progress.batch else {}
+
+
+class LazyLogs(dict[str, Any]):
+    """The running results, computed when someone looks at them."""
+
+    def __init__(self, model: Model) -> None:
+        super().__init__()
+        self._model: Model | None = model
+
+    def _fill(self) -> None:
+        if self._model is not None:
+            model, self._model = self._model, None
+            self.update(model.get_metrics_result())
+
+    def __getitem__(self, key: str) -> Any:
+        self._fill()
+        return super().__getitem__(key)
+
+    def __iter__(self) -> Iterator[str]:
+        self._fill()
+        return super().__iter__()
+
+    def __len__(self) -> int:
+        self._fill()
+        return super().__len__()
+
+    def __contains__(self, key: object) -> bool:
+        self._fill()
+        return super().__contains__(key)
+
+    def __repr__(self) -> str:
+        self._fill()
+        return super().__repr__()
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self._fill()
+        return super().get(key, default)
+
+    def keys(self) -> Any:
+        self._fill()
+        return super().keys()
+
+    def values(self) -> Any:
+        self._fill()
+        return super().values()
+
+    def items(self) -> Any:
+        self._fill()
+        return super().items()
+
+    def copy(self) -> dict[str, Any]:
+        self._fill()
+        return dict(super().items())
+
+
+class _Feed:
+    """Batches epoch by epoch: one pass each, or so many steps of an unending round."""
+
+    def __init__(self, source: AnySource, steps_per_epoch: int | None, progress: Progress) -> None:
+        self.source, self.steps, self.progress = source, steps_per_epoch, progress
+        self._pass: Iterator[Batch] | None = None
+
+    def epoch(self) -> Iterator[Batch]:
+        """Yield the batches of the epoch that are still to come."""
+        progress = self.progress
+        while self.steps is None or progress.batch < self.steps:
+            if self._pass is None:
+                if not self.source.restarts and progress.in_pass == -1:
+                    break
+                key = progress.seen - progress.in_pass
+                self._pass = self.source.batches(key, progress.in_pass)
+            batch = next(self._pass, None)
+            if batch is not None:
+                progress.in_pass += 1
+                yield batch
+                continue
+            empty = progress.in_pass == 0
+            self._pass, progress.in_pass = None, 0
+            if not self.source.restarts:
+                progress.in_pass = -1
+            if self.steps is None or not self.source.restarts or empty:
+                break
+        if self.steps is not None and progress.batch < self.steps and progress.in_pass == -1:
+            warn_exhausted(progress.batch, self.steps)
+
+
+def _due(frequency: int | Sequence[int], epoch: int) -> bool:
+    if isinstance(frequency, int):
+        return (epoch + 1) % frequency == 0
+    return epoch + 1 in frequency
+
+
+def _validation_source(data: Any, batch_size: int | None) -> AnySource:
+    if isinstance(data, (tuple, list)):
+        if not 1 <= len(data) <= 3:
+            raise ValueError(
+                "validation_data is (x, y) or (x, y, sample_weight), or an iterable of batches; "
+                f"got a {type(data).__name__} of {len(data)}."
+            )
+        return source_of(*data, batch_size=batch_size)
+    return source_of(data)
+
+
+# --- evaluate, predict ------------------------------------------------------------------------
+def evaluate(
+    model: Model,
+    x: Any,
+    y: Any,
+    *,
+    batch_size: int | None,
+    verbose: str | int,
+    sample_weight: Any,
+    steps: int | None,
+    callbacks: Any,
+    return_dict: bool,
+) -> Any:
+    """Evaluate; see `Model.evaluate`."""
+    _need_compiled(model, "evaluate")
+    source = source_of(x, y, sample_weight, batch_size=batch_size)
+    hooks = _callbacks(model, callbacks, None, verbose, {"steps": steps or source.steps})
+    logs = _evaluate(model, source, steps, hooks)
+    return logs if return_dict else _as_list(logs)
+
+
+def _evaluate(
+    model: Model, source: AnySource, limit: int | None, hooks: CallbackList
+) -> dict[str, Any]:
+    model.reset_metrics()
+    runner = Runner(model, "test")
+    whole = source.data if isinstance(source, ArraySource) else None
+    hooks.call("on_test_begin", {})
+    for i, batch in enumerate(source.batches(0)):
+        if limit is not None and i >= limit:
+            break
+        hooks.call("on_test_batch_begin", i, {})
+        runner.run(batch, whole)
+        hooks.call("on_test_batch_end", i, LazyLogs(model))
+    logs = model.get_metrics_result()
+    hooks.call("on_test_end", logs)
+    if not logs:
+        raise ValueError("The data gave no batch to evaluate.")
+    return logs
+
+
+def predict(
+    model: Model,
+    x: Any,
+    *,
+    batch_size: int | None,
+    verbose: str | int,
+    steps: int | None,
+    callbacks: Any,
+) -> Any:
+    """Predict; see `Model.predict`."""
+    source = source_of(x, batch_size=batch_size)
+    params = {"steps": steps or source.steps}
+    hooks = _callbacks(model, callbacks, None, verbose, params)
+    hooks.call("on_predict_begin", {})
+    collected: list[list[np.ndarray]] = []
+    structure: Any = None
+    for i, batch in enumerate(source.batches(0)):
+        if steps is not None and i >= steps:
+            break
+        hooks.call("on_predict_batch_begin", i, {})
+        leaves, structure = _predict_batch(model, batch)
+        collected.append(leaves)
+        hooks.call("on_predict_batch_end", i, {"outputs": leaves})
+    if not collected:
+        raise ValueError("The data gave no batch to predict.")
+    hooks.call("on_predict_end", {})
+    joined = [
+        np.concatenate(parts) if len(parts) > 1 else np.array(parts[0])
+        for parts in zip(*collected, strict=True)
+    ]
+    return pack_like(structure, joined)
+
+
+def _predict_batch(model: Model, batch: Batch) -> tuple[list[np.ndarray], Any]:
+    batch = Batch(batch.x)
+    step, structure = model.step_for("predict", batch, steps.predict_step, steps.signature(batch))
+    return [np.asarray(v) for v in step.run(batch, 0)], structure
+
+
+def train_on_batch(
+    model: Model,
+    x: Any,
+    y: Any,
+    sample_weight: Any,
+    class_weight: Mapping[int, float] | None,
+    return_dict: bool,
+) -> Any:
+    """Train on one batch; see `Model.train_on_batch`."""
+    _need_compiled(model, "train_on_batch")
+    batch = _one_batch(x, y, sample_weight, class_weight)
+    try:
+        Runner(model, "train").run(batch)
+    except NonFiniteStep as stopped:
+        raise stopped.explained(0) from None
+    logs = model.get_metrics_result()
+    return logs if return_dict else _as_list(logs)
+
+
+def test_on_batch(model: Model, x: Any, y: Any, sample_weight: Any, return_dict: bool) -> Any:
+    """Evaluate one batch; see `Model.test_on_batch`."""
+    _need_compiled(model, "test_on_batch")
+    Runner(model, "test").run(_one_batch(x, y, sample_weight, None))
+    logs = model.get_metrics_result()
+    return logs if return_dict else _as_list(logs)
+
+
+def predict_on_batch(model: Model, x: Any) -> Any:
+    """Predict one batch; see `Model.predict_on_batch`."""
+    leaves, structure = _predict_batch(model, _one_batch(x, None, None, None))
+    return pack_like(structure, [np.array(leaf) for leaf in leaves])
+
+
+# --- helpers ----------------------------------------------------------------------------------
+def _one_batch(x: Any, y: Any, sample_weight: Any, class_weight: Any) -> Batch:
+    source = source_of(x, y, sample_weight, class_weight=class_weight)
+    if not isinstance(source, ArraySource):
+        raise TypeError("A batch is made of arrays; got an iterable. Pass next(iterator).")
+    return map_structure(lambda a: a, source.data)
+
+
+def _callbacks(
+    model: Model, given: Any, history: History | None, verbose: str | int, params: dict[str, Any]
+) -> CallbackList:
+    chosen: list[Any] = [] if given is None else flatten(given)
+    for callback in chosen:
+        if not isinstance(callback, Callback):
+            raise TypeError(f"callbacks holds {callback!r}, which is no Callback.")
+    level = 1 if verbose == "auto" else verbose
+    if level not in (0, 1, 2):
+        raise ValueError(f"verbose is 'auto', 0, 1 or 2; got {verbose!r}.")
+    if level and not any(isinstance(c, ProgbarLogger) for c in chosen):
+        chosen = [*chosen, ProgbarLogger()]
+    if history is not None:
+        chosen = [history, *chosen]
+    return CallbackList(chosen, model, {"verbose": level, **params})
+
+
+def _as_list(logs: dict[str, Any]) -> Any:
+    values = list(logs.values())
+    return values[0] if len(values) == 1 else values
+
+
+def _need_compiled(model: Model, what: str) -> None:
+    if not model.compiled:
+        raise ValueError(
+            f"{what}() needs a loss and an optimizer first:\n"
+            "    model.compile(optimizer='adam', loss='mse')"
+        )

@@ -1,0 +1,502 @@
+"""Models: layers put together, compiled, trained, asked."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from glassnet import metrics as metrics_module
+from glassnet import optimizers
+from glassnet.graph.dimension import Size, display
+from glassnet.graph.tensor import Tensor
+from glassnet.graph.variable import Variable
+from glassnet.layers import InputLayer
+from glassnet.layers.base import LAYERS, Layer
+from glassnet.layers.calling import public_shape
+from glassnet.models import loop
+from glassnet.models.compiled import CompiledLoss, CompiledMetrics
+from glassnet.models.network import Network
+from glassnet.models.steps import Step
+from glassnet.models.summary import print_summary
+from glassnet.nest import flatten, map_structure, pack_like
+from glassnet.ops import number
+
+_recording_lock = threading.RLock()  # threads may predict at once; one of them records
+
+
+@LAYERS.add("Functional")
+class Model(Layer):
+    """A network of layers, with the means to train it.
+
+    Made from symbolic tensors, ``Model(inputs, outputs)``, or by a subclass that makes layers in
+    ``__init__`` and composes them in ``call``. A model is a layer: it can be part of another.
+
+    Args:
+        inputs: what ``Input`` returned, or a list or dict of such.
+        outputs: tensors that layers made of them.
+        name: the name; one is made up for None.
+        trainable: whether an optimizer changes the weights.
+
+    >>> import numpy as np, glassnet as gn
+    >>> inputs = gn.Input((3,))
+    >>> outputs = gn.layers.Dense(1)(gn.layers.Dense(4, activation="relu")(inputs))
+    >>> model = gn.Model(inputs, outputs)
+    >>> model.predict(np.zeros((2, 3)), verbose=0).tolist()
+    [[0.0], [0.0]]
+    """
+
+    def __init__(
+        self,
+        inputs: Any = None,
+        outputs: Any = None,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(name=name, trainable=trainable, dtype=dtype)
+        self._network: Network | None = None
+        self._input_layers: list[Layer] = []
+        self.stop_training = False
+        self.optimizer: Any = None
+        self.compiled_loss: CompiledLoss | None = None  # type: ignore[assignment]
+        self.compiled_metrics: CompiledMetrics = CompiledMetrics(None, None)
+        self.compile_arguments: dict[str, Any] | None = None
+        self.check_finite = True
+        self.history: Any = None
+        self.progress = loop.Progress()
+        self._loss_trackers: dict[str, Any] = {}
+        self._steps: dict[Any, Any] = {}
+        if (inputs is None) != (outputs is None):
+            raise ValueError("Model(inputs, outputs) takes both, or none in a subclass.")
+        if inputs is not None:
+            self._set_network(Network(inputs, outputs))
+
+    # Attributes that hold what is no part of the network.
+    _not_parts = (
+        "optimizer",
+        "compiled_metrics",
+        "_loss_trackers",
+        "history",
+        "_calls",
+        "compile_arguments",
+        "compiled_loss",
+        "_steps",
+        "progress",
+        "_input_layers",
+    )
+
+    def _parts(self) -> Any:
+        for name, value in self.__dict__.items():
+            if name in self._not_parts:
+                continue
+            leaves = value.layers if isinstance(value, Network) else flatten(value)
+            yield from (part for part in leaves if isinstance(part, (Variable, Layer)))
+
+    def _set_network(self, network: Network) -> None:
+        self._network = network
+        self._input_layers = [InputLayer.of(t) for t in network.flat_inputs]
+        self.built = True
+        self._steps.clear()
+
+    # --- what it is made of -----------------------------------------------------------------
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, in the order of their first use; inputs first in a functional model."""
+        return [*self._input_layers, *self._sublayers()]
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """Return the layer of that name, or at that place of ``layers``.
+
+        Raises:
+            ValueError: where there is none; names those there are.
+        """
+        if (name is None) == (index is None):
+            raise ValueError("get_layer takes name= or index=.")
+        if index is not None:
+            if not -len(self.layers) <= index < len(self.layers):
+                raise ValueError(f"index={index}: the model has {len(self.layers)} layers.")
+            return self.layers[index]
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise ValueError(
+            f"No layer is called {name!r}; there are "
+            f"{', '.join(layer.name for layer in self.layers)}."
+        )
+
+    def _need_network(self, what: str) -> Network:
+        if self._network is None:
+            raise AttributeError(
+                f"Model {self.name!r} has no {what} of its own: it was not made from Input(). "
+                "Call it on data first, or begin it with Input(shape=…)."
+            )
+        return self._network
+
+    @property
+    def inputs(self) -> list[Tensor]:
+        """The symbolic inputs, in order."""
+        return self._need_network("inputs").flat_inputs
+
+    @property
+    def outputs(self) -> list[Tensor]:
+        """The symbolic outputs, in order."""
+        return flatten(self._need_network("outputs").outputs)
+
+    @property
+    def input(self) -> Any:
+        """The symbolic input, or the structure of them."""
+        return self._need_network("input").inputs
+
+    @property
+    def output(self) -> Any:
+        """The symbolic output, or the structure of them."""
+        return self._need_network("output").outputs
+
+    @property
+    def input_shape(self) -> Any:
+        """The shape of the input, None for the batch."""
+        return map_structure(lambda t: public_shape(t.shape), self.input)
+
+    @property
+    def output_shape(self) -> Any:
+        """The shape of the output, None for the batch."""
+        return map_structure(lambda t: public_shape(t.shape), self.output)
+
+    @property
+    def input_names(self) -> list[str]:
+        """The names of the inputs."""
+        return [str(t.name) for t in self.inputs]
+
+    @property
+    def output_names(self) -> list[str]:
+        """The names of the outputs: those of the layers that made them."""
+        return self.names_of_outputs(self.output)
+
+    def names_of_outputs(self, outputs: Any) -> list[str]:
+        """Return a name for each output: its key, its layer's name, or ``output_1`` …"""
+        if isinstance(outputs, Mapping):
+            return list(outputs)
+        own = flatten(self._network.outputs) if self._network else []
+        names = [
+            t.origin[0].layer.name if t.origin is not None else f"output_{i + 1}"
+            for i, t in enumerate(own)
+        ]
+        count = len(flatten(outputs))
+        if len(names) != count or len(set(names)) != count:
+            return [f"output_{i + 1}" for i in range(count)]
+        return names
+
+    # --- computing --------------------------------------------------------------------------
+    def build(self, input_shape: Any) -> None:
+        """Make the weights for inputs of this shape; a subclass may do it in ``call`` instead."""
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """Return the outputs for the inputs."""
+        network = self._need_network("call()")
+        arranged = pack_like(network.inputs, self._arranged(inputs, network))
+        return network.replay(arranged)
+
+    def _arranged(self, inputs: Any, network: Network) -> list[Tensor]:
+        """The given tensors in the order of the network's inputs, checked against them."""
+        expected = network.flat_inputs
+        if isinstance(inputs, Mapping):
+            keys = (
+                list(network.inputs)
+                if isinstance(network.inputs, Mapping)
+                else [str(t.name) for t in expected]
+            )
+            missing = [k for k in keys if k not in inputs]
+            if missing:
+                raise ValueError(
+                    f"Model {self.name!r} has the inputs {keys}; {missing} are missing from "
+                    f"{list(inputs)}."
+                )
+            given = [inputs[k] for k in keys]
+        else:
+            given = flatten(inputs)
+        if len(given) != len(expected):
+            raise ValueError(
+                f"Model {self.name!r} takes {len(expected)} inputs "
+                f"({', '.join(str(t.name) for t in expected)}); got {len(given)}."
+            )
+        return [self._fitted(g, e) for g, e in zip(given, expected, strict=True)]
+
+    def _fitted(self, tensor: Tensor, expected: Tensor) -> Tensor:
+        """The tensor with the dtype and rank of an input; raise where its shape is another."""
+        shape = tensor.shape
+        if len(shape) == len(expected.shape) - 1 and expected.shape[-1] == 1 and len(shape) >= 1:
+            tensor = tensor.reshape((*shape, 1))
+        elif len(shape) == len(expected.shape) + 1 and shape[-1] == 1:
+            tensor = tensor.reshape(shape[:-1])
+        fits = len(tensor.shape) == len(expected.shape) and all(
+            want == got or not isinstance(want, int) or not isinstance(got, int)
+            for want, got in zip(expected.shape, tensor.shape, strict=True)
+        )
+        if not fits:
+            raise ValueError(_misfit(self.name, expected, shape))
+        mask = tensor.mask
+        tensor = tensor.astype(expected.dtype)
+        tensor.mask = mask if mask is not None else tensor.mask
+        return tensor
+
+    def check_input(self, inputs: Any) -> None:
+        """Inputs are checked where they meet the network's own."""
+
+    # --- training ---------------------------------------------------------------------------
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: Any = "auto",
+        auto_scale_loss: bool = True,
+        check_finite: bool = True,
+    ) -> None:
+        """Fix how the model is trained.
+
+        Args:
+            optimizer: a name or an optimizer.
+            loss: a name, a loss or a function; a list or a dict for several outputs.
+            loss_weights: the weight of each output's loss.
+            metrics: names, metrics or functions; ``"accuracy"`` finds the fitting one.
+            weighted_metrics: the same, for metrics that heed the sample weights.
+            run_eagerly, steps_per_execution, jit_compile, auto_scale_loss: accepted for Keras's
+                sake; a step is recorded once and run as one graph in any case.
+            check_finite: stop at the first value that is NaN or infinite and explain it.
+        """
+        self.optimizer = optimizers.get(optimizer)
+        self.compiled_loss = CompiledLoss(loss, loss_weights)
+        self.compiled_metrics = CompiledMetrics(metrics, weighted_metrics)
+        self.check_finite = check_finite
+        self.compile_arguments = {
+            "optimizer": self.optimizer,
+            "loss": loss,
+            "loss_weights": loss_weights,
+            "metrics": metrics,
+            "weighted_metrics": weighted_metrics,
+            "check_finite": check_finite,
+        }
+        self._loss_trackers.clear()
+        self._steps.clear()
+
+    @property
+    def compiled(self) -> bool:
+        """Whether ``compile`` was called."""
+        return self.compile_arguments is not None
+
+    @property
+    def loss(self) -> Any:
+        """The loss given to ``compile``."""
+        return None if self.compile_arguments is None else self.compile_arguments["loss"]
+
+    @property
+    def metrics(self) -> list[Any]:
+        """The metrics: the loss first, then those given to ``compile``."""
+        found = [m for _, _, m, _ in self.compiled_metrics.entries or ()]
+        return [*self._loss_trackers.values(), *found]
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """The names under which the metrics stand in logs and histories."""
+        found = [name for _, name, _, _ in self.compiled_metrics.entries or ()]
+        return [*self._loss_trackers, *found]
+
+    def track_losses(self, loss: Tensor, parts: Sequence[tuple[str, Tensor]], size: Size) -> None:
+        """Record the running means of the total loss and of each output's."""
+        weight = number(size, np.float64)
+        for name, value in (("loss", loss), *parts):
+            if name not in self._loss_trackers:
+                self._loss_trackers[name] = metrics_module.Mean(name=name)
+            self._loss_trackers[name].update_state(value, sample_weight=weight)
+
+    def reset_metrics(self) -> None:
+        """Start all metrics anew."""
+        for metric in self.metrics:
+            metric.reset_state()
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        """Return the value of every metric by its name."""
+        results = {}
+        for name, metric in zip(self.metrics_names, self.metrics, strict=True):
+            value = np.asarray(metric.result())
+            results[name] = value.item() if value.ndim == 0 else value
+        return results
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: str | int = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: Mapping[int, float] | None = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int | Sequence[int] = 1,
+    ) -> Any:
+        """Train for a number of epochs; return the ``History``.
+
+        Args:
+            x: an array, a list or dict of arrays (examples first), or an iterable of batches.
+            y: the targets, arranged alike; none for an iterable, which yields ``(x, y)``.
+            batch_size: examples a step; 32 for None.
+            epochs: where to stop, counted from 0 even with ``initial_epoch``.
+            verbose: 0 silent, 1 a progress bar, 2 a line an epoch; "auto" is 1.
+            callbacks: callbacks, or a list of them.
+            validation_split: the share of the last examples that is kept for validation.
+            validation_data: ``(x, y)`` or ``(x, y, sample_weight)``, or an iterable of batches.
+            shuffle: whether the examples come in a new order in every epoch.
+            class_weight: a weight for each class number.
+            sample_weight: a weight for each example.
+            initial_epoch: the epoch to start at.
+            steps_per_epoch: batches an epoch; a whole pass for None.
+            validation_steps: batches a validation; a whole pass for None.
+            validation_batch_size: as ``batch_size``, for validation.
+            validation_freq: validate every so many epochs, or after the epochs listed.
+
+        Raises:
+            NonFiniteError: at the first NaN or infinity, with its explanation.
+            ValueError: where data, shapes or labels do not fit the model.
+        """
+        return loop.fit(
+            self,
+            x,
+            y,
+            batch_size=batch_size,
+            epochs=epochs,
+            verbose=verbose,
+            callbacks=callbacks,
+            validation_split=validation_split,
+            validation_data=validation_data,
+            shuffle=shuffle,
+            class_weight=class_weight,
+            sample_weight=sample_weight,
+            initial_epoch=initial_epoch,
+            steps_per_epoch=steps_per_epoch,
+            validation_steps=validation_steps,
+            validation_batch_size=validation_batch_size,
+            validation_freq=validation_freq,
+        )
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: str | int = "auto",
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Any = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """Return the loss and the metrics on data: a number, a list, or a dict by name."""
+        return loop.evaluate(
+            self,
+            x,
+            y,
+            batch_size=batch_size,
+            verbose=verbose,
+            sample_weight=sample_weight,
+            steps=steps,
+            callbacks=callbacks,
+            return_dict=return_dict,
+        )
+
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: str | int = "auto",
+        steps: int | None = None,
+        callbacks: Any = None,
+    ) -> Any:
+        """Return the outputs for the inputs, as arrays. Safe from several threads."""
+        return loop.predict(
+            self, x, batch_size=batch_size, verbose=verbose, steps=steps, callbacks=callbacks
+        )
+
+    def train_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: Mapping[int, float] | None = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """Make one training step on one batch; return the running loss and metrics."""
+        return loop.train_on_batch(self, x, y, sample_weight, class_weight, return_dict)
+
+    def test_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
+    ) -> Any:
+        """Return loss and metrics of one batch, added to the running ones."""
+        return loop.test_on_batch(self, x, y, sample_weight, return_dict)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """Return the outputs for one batch."""
+        return loop.predict_on_batch(self, x)
+
+    def step_for(self, kind: str, batch: Any, make: Any, key: Any) -> Step | Any:
+        """Return the recorded step of this kind, recording it where there is none yet."""
+        full = (kind, key, tuple(id(v) for v in self.trainable_weights))
+        with _recording_lock:
+            found = self._steps.get(full)
+            if found is None:
+                found = self._steps[full] = make(self, batch)
+        return found
+
+    # --- looking, saving --------------------------------------------------------------------
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Any = None,
+        print_fn: Any = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: tuple[str, str] | None = None,
+    ) -> None:
+        """Print the layers with their output shapes and numbers of parameters."""
+        print_summary(self, line_length, print_fn, expand_nested, show_trainable, layer_range)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what makes an equal model, as plain data."""
+        if type(self).__init__ is not Model.__init__ and self._network is None:
+            return super().get_config()
+        from glassnet.models.configuration import network_config
+
+        return network_config(self)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name!r}, built={self.built}>"
+
+
+def _misfit(name: str, expected: Tensor, shape: Any) -> str:
+    text = (
+        f"Model {name!r}, input {expected.name!r}: expected {display(expected.shape)}; got "
+        f"{display(shape)}."
+    )
+    want = expected.shape[1:]
+    if len(shape) == 2 and len(want) == 1 and shape[0] == want[0]:
+        return text + " This looks like features by examples: pass x.T."
+    if tuple(shape) == tuple(want):
+        return text + " This looks like a single example: pass x[None]."
+    if (*shape[1:], 1) == tuple(want):
+        return text + " This looks like images without a channel axis: pass x[..., None]."
+    if len(shape) > 2 and len(want) == 1:
+        return text + " Flatten the examples: x.reshape(len(x), -1), or begin with Flatten()."
+    return text

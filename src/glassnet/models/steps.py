@@ -1,0 +1,152 @@
+"""One step of training, of evaluation, of prediction: recorded once, run for each batch.
+
+A training step is one graph: forward pass, loss, backward pass, update of weights, optimizer and
+metrics. Its outputs are the loss and the new values of all variables, which are committed only
+when the step has succeeded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from glassnet.engines import Program
+from glassnet.graph import dtypes
+from glassnet.graph.derivative import gradients
+from glassnet.graph.dimension import Dim
+from glassnet.graph.recording import Recording, as_tensor, recording
+from glassnet.graph.tensor import Placeholder, Tensor
+from glassnet.graph.variable import Variable
+from glassnet.models.compiled import leaves_by_output
+from glassnet.models.data import Batch
+from glassnet.models.guard import NonFiniteStep, all_finite
+from glassnet.nest import flatten, map_structure
+from glassnet.ops import shape as shape_of
+
+if TYPE_CHECKING:
+    from glassnet.models.model import Model
+
+Signature = tuple[Any, ...]
+
+
+def signature(batch: Batch) -> Signature:
+    """Return what a recorded step depends on: structure, dtypes and all sizes but the batch's."""
+    leaves = flatten(batch)
+    return (
+        repr(map_structure(lambda a: a is None, batch)),
+        tuple(None if a is None else (a.dtype.str, a.shape[1:]) for a in leaves),
+    )
+
+
+def placeholders(batch: Batch, dtype: np.dtype) -> tuple[Batch, list[Placeholder]]:
+    """Return symbolic stand-ins for a batch: floats in the model's dtype, the batch as ``m``."""
+    made: list[Placeholder] = []
+
+    def stand_in(name: str, array: Any) -> Placeholder | None:
+        if array is None:
+            return None
+        kind = dtype if dtypes.is_float(array.dtype) else array.dtype
+        made.append(Placeholder((Dim.named("m"), *array.shape[1:]), kind, name=name))
+        return made[-1]
+
+    labels = ("x", "y", "sample_weight")
+    parts = [
+        map_structure(lambda a, n=name: stand_in(n, a), part)  # type: ignore[misc]
+        for name, part in zip(labels, batch, strict=True)
+    ]
+    return Batch(*parts), made
+
+
+@dataclass
+class Forward:
+    """The forward part of a step: what the loop and the reports look at."""
+
+    loss: Tensor = field(default_factory=lambda: as_tensor(0.0))
+    outputs: list[Tensor] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    losses: list[Any] = field(default_factory=list)
+
+
+class Step:
+    """A recorded step that computes ``results`` and new values for variables."""
+
+    def __init__(
+        self,
+        inputs: Sequence[Placeholder],
+        results: Sequence[Tensor],
+        updates: dict[Variable, Tensor],
+        watched: Sequence[Variable] = (),
+        forward: Forward | None = None,
+    ) -> None:
+        self.updated = list(updates)
+        self.count = len(results)
+        self.program = Program(inputs, [*results, *updates.values()])
+        self.forward = forward or Forward()
+        trained = {id(v) for v in watched}
+        self._watched = [i for i, v in enumerate(self.updated) if id(v) in trained]
+
+    def run(self, batch: Batch, step: int, *, check: bool = False) -> list[np.ndarray]:
+        """Run on a batch, commit the new values, return the results.
+
+        Raises:
+            NonFiniteStep: where ``check`` is set and a result or a new weight is not finite;
+                then nothing is committed.
+        """
+        arrays = [a for a in flatten(batch) if a is not None]
+        values = self.program.run(*arrays, step=step)
+        results, news = values[: self.count], values[self.count :]
+        if check and not all_finite(results, [news[i] for i in self._watched]):
+            raise NonFiniteStep(self, arrays, step)
+        for variable, new in zip(self.updated, news, strict=True):
+            # A view of an input or of another value must not become a variable's own array.
+            owned = isinstance(new, np.ndarray) and new.base is None and new.flags.owndata
+            variable.replace_array(new if owned else np.array(new))
+        return results
+
+
+def train_step(model: Model, batch: Batch) -> Step:
+    """Record the training step of a compiled model for batches like this one."""
+    symbolic, inputs = placeholders(batch, np.dtype(model.dtype))
+    with recording() as opened:
+        forward = _forward(model, symbolic, opened, training=True)
+        variables = model.trainable_weights
+        slopes = gradients([forward.loss], variables)
+        if variables:
+            model.optimizer.apply(slopes, variables)
+    return Step(inputs, [forward.loss], opened.updates, variables, forward)
+
+
+def test_step(model: Model, batch: Batch) -> Step:
+    """Record the evaluation step: forward pass, loss and metrics."""
+    symbolic, inputs = placeholders(batch, np.dtype(model.dtype))
+    with recording() as opened:
+        forward = _forward(model, symbolic, opened, training=False)
+    return Step(inputs, [forward.loss], opened.updates, (), forward)
+
+
+def predict_step(model: Model, batch: Batch) -> tuple[Step, Any]:
+    """Record the prediction; return it and the structure of the outputs."""
+    symbolic, inputs = placeholders(Batch(batch.x), np.dtype(model.dtype))
+    with recording():
+        outputs = model(symbolic.x, training=False)
+    return Step(inputs, flatten(outputs), {}), outputs
+
+
+def _forward(model: Model, batch: Batch, opened: Recording, *, training: bool) -> Forward:
+    """Record outputs, loss and metrics."""
+    outputs = model(batch.x, training=training)
+    names = model.names_of_outputs(outputs)
+    flat = [outputs[name] for name in names] if isinstance(outputs, dict) else flatten(outputs)
+    targets = leaves_by_output(batch.y, names, "y")
+    weights = leaves_by_output(batch.sample_weight, names, "sample_weight")
+    loss, parts = model.compiled_loss(targets, flat, weights, names)
+    for penalty in (*opened.losses, *model.losses):
+        loss = loss + penalty.astype(loss.dtype)
+    model.compiled_metrics.build(model.compiled_loss, targets, flat, names)
+    size = shape_of(flatten(batch.x)[0])[0]
+    model.track_losses(loss, parts, size)
+    model.compiled_metrics.update(targets, flat, weights)
+    return Forward(loss, flat, names, model.compiled_loss.for_outputs(names))
