@@ -106,7 +106,7 @@ class Permute(Layer):
     def __init__(self, dims: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         found: tuple[Any, ...] = tuple(dims) if hasattr(dims, "__iter__") else (dims,)
-        if sorted(found) != list(range(1, len(found) + 1)):
+        if set(found) != set(range(1, len(found) + 1)):
             raise ValueError(
                 f"Permute: dims names the axes 1 … {len(found)} once each, the batch left out; "
                 f"got {dims!r}."
