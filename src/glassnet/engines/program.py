@@ -47,9 +47,7 @@ class Program:
 
     def plan_for(self, arrays: Sequence[np.ndarray]) -> Plan:
         """Return the plan for the sizes of these arrays; raise where they fit no input."""
-        sizes: dict[str, int] = {}
-        for placeholder, array in zip(self.inputs, arrays, strict=True):
-            _match(placeholder, array.shape, sizes)
+        sizes = self._sizes(arrays)
         key = tuple(sorted(sizes.items()))
         with self._lock:
             plan = self._plans.get(key)
@@ -60,6 +58,18 @@ class Program:
             else:
                 self._plans.move_to_end(key)
         return plan
+
+    def _sizes(self, arrays: Sequence[np.ndarray]) -> dict[str, int]:
+        sizes: dict[str, int] = {}
+        for placeholder, array in zip(self.inputs, arrays, strict=True):
+            _match(placeholder, array.shape, sizes)
+        return sizes
+
+    def values(self, *arrays: Any, step: int = 0) -> tuple[Plan, list[Any]]:
+        """Return the value of every node, with the plan that tells which slot is whose."""
+        given = self.prepare(*arrays, step=step)
+        plan = Plan(self.inputs, self.outputs, self._sizes(given), reuse=False)
+        return plan, plan.run_all(given)
 
     def run(self, *arrays: Any, step: int = 0) -> list[np.ndarray]:
         """Return the values of the outputs; ``step`` counts the random draws."""

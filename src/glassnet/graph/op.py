@@ -8,7 +8,7 @@ printers) ask the op and know none by its name.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -52,7 +52,7 @@ class Op(ABC):
     pitfall: ClassVar[str] = ""
     """How the value comes to be NaN or infinite, in a few words, where that is typical."""
     view: ClassVar[bool] = False
-    """True where the value may share memory with an input."""
+    """True where the value may share memory with an input, or with what somebody else holds."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -69,6 +69,13 @@ class Op(ABC):
     @abstractmethod
     def value(self, xp: Any, *arrays: Any) -> Any:
         """Return the value on arrays of the namespace ``xp`` (NumPy, or one like it)."""
+
+    def writer(self) -> Callable[..., Any] | None:
+        """Return the NumPy function ``f(*arrays, out=array)`` of the value, or None.
+
+        An engine may call it with ``out`` one of the inputs, where nobody needs that any more.
+        """
+        return None
 
     def vjp(self, g: Tensor, out: Tensor, *inputs: Tensor) -> tuple[Tensor | None, ...]:
         """Return, for each input, the derivative of ``sum(g * out)`` by it, as graph.

@@ -44,23 +44,12 @@ class NonFiniteStep(ArithmeticError):
 
     def explained(self, epoch: int) -> NonFiniteError:
         """Run the step again, value by value, and tell where the trouble starts."""
-        program = self.step.program
-        arrays = program.prepare(*self.arrays, step=self.number)
-        plan = program.plan_for(arrays)
-        values = _all_values(plan, arrays)
+        plan, values = self.step.program.values(*self.arrays, step=self.number)
         node, value = _origin(plan, values)
         forward = {id(n) for n in topological([*self.step.forward.outputs, self.step.forward.loss])}
         return NonFiniteError(
             _report(node, value, _inputs_of(plan, values, node), self.number, epoch, forward)
         )
-
-
-def _all_values(plan: Plan, arrays: Sequence[np.ndarray]) -> list[Any]:
-    values = plan.start(arrays)
-    with np.errstate(all="ignore"):
-        for function, sources, target, _ in plan.steps:
-            values[target] = function(*[values[s] for s in sources])
-    return values
 
 
 def _is_bad(value: Any) -> bool:

@@ -5,7 +5,7 @@ Every rule reads as mathematics: with g = ∂L/∂y, the rule returns ∂L/∂x 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -39,6 +39,14 @@ class Elementwise(Op):
     elementwise: ClassVar[bool] = True
     points: ClassVar[tuple[tuple[float, float], ...]] = ((-2.0, 2.0),)
     """The interval from which the samples of each input are drawn."""
+    ufunc: ClassVar[str] = ""
+    """The one function of the array namespace that is the value; empty where it takes more."""
+
+    def value(self, xp: Any, *arrays: Any) -> Any:
+        return getattr(xp, self.ufunc)(*arrays)
+
+    def writer(self) -> Callable[..., Any] | None:
+        return getattr(np, self.ufunc) if self.ufunc else None
 
     def infer(self, *inputs: Tensor) -> tuple[Shape, np.dtype]:
         shape = broadcast_shapes(*(i.shape for i in inputs), what=f"The shapes of {self.name}")
@@ -64,10 +72,8 @@ class Elementwise(Op):
 # --- arithmetic -------------------------------------------------------------------------------
 class Add(Elementwise):
     name = "add"
+    ufunc = "add"
     points = ((-2, 2), (-2, 2))
-
-    def value(self, xp: Any, a: Any, b: Any) -> Any:
-        return xp.add(a, b)
 
     def vjp(self, g: Tensor, y: Tensor, a: Tensor, b: Tensor) -> Grads:
         return unbroadcast(g, a.shape), unbroadcast(g, b.shape)
@@ -78,10 +84,8 @@ class Add(Elementwise):
 
 class Subtract(Elementwise):
     name = "subtract"
+    ufunc = "subtract"
     points = ((-2, 2), (-2, 2))
-
-    def value(self, xp: Any, a: Any, b: Any) -> Any:
-        return xp.subtract(a, b)
 
     def vjp(self, g: Tensor, y: Tensor, a: Tensor, b: Tensor) -> Grads:
         return unbroadcast(g, a.shape), unbroadcast(-g, b.shape)
@@ -92,10 +96,8 @@ class Subtract(Elementwise):
 
 class Multiply(Elementwise):
     name = "multiply"
+    ufunc = "multiply"
     points = ((-2, 2), (-2, 2))
-
-    def value(self, xp: Any, a: Any, b: Any) -> Any:
-        return xp.multiply(a, b)
 
     def vjp(self, g: Tensor, y: Tensor, a: Tensor, b: Tensor) -> Grads:
         return unbroadcast(g * b, a.shape), unbroadcast(g * a, b.shape)
@@ -106,11 +108,9 @@ class Multiply(Elementwise):
 
 class Divide(Elementwise):
     name = "divide"
+    ufunc = "true_divide"
     pitfall = "a division by 0"
     points = ((-2, 2), (0.5, 2))
-
-    def value(self, xp: Any, a: Any, b: Any) -> Any:
-        return xp.true_divide(a, b)
 
     def vjp(self, g: Tensor, y: Tensor, a: Tensor, b: Tensor) -> Grads:
         return unbroadcast(g / b, a.shape), unbroadcast(-g * y / b, b.shape)
@@ -121,9 +121,7 @@ class Divide(Elementwise):
 
 class Negative(Elementwise):
     name = "negative"
-
-    def value(self, xp: Any, x: Any) -> Any:
-        return xp.negative(x)
+    ufunc = "negative"
 
     def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
         return (-g,)
@@ -131,11 +129,9 @@ class Negative(Elementwise):
 
 class Power(Elementwise):
     name = "power"
+    ufunc = "power"
     pitfall = "a power of 0 or of a negative number"
     points = ((0.5, 2), (-2, 2))
-
-    def value(self, xp: Any, a: Any, b: Any) -> Any:
-        return xp.power(a, b)
 
     def vjp(self, g: Tensor, y: Tensor, a: Tensor, b: Tensor) -> Grads:
         # 0⁰ = 1 whatever is near: the derivative by the base is 0 there, not 0 · ∞.
@@ -154,9 +150,7 @@ class Power(Elementwise):
 # --- powers, exponentials, logarithms ---------------------------------------------------------
 class Square(Elementwise):
     name = "square"
-
-    def value(self, xp: Any, x: Any) -> Any:
-        return xp.multiply(x, x)
+    ufunc = "square"
 
     def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
         return (g * (2 * x),)
@@ -164,11 +158,9 @@ class Square(Elementwise):
 
 class Sqrt(Elementwise):
     name = "sqrt"
+    ufunc = "sqrt"
     pitfall = "the root of a negative number, or the slope of the root at 0"
     points = ((0.5, 3),)
-
-    def value(self, xp: Any, x: Any) -> Any:
-        return xp.sqrt(x)
 
     def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
         return (g / (2 * y),)
@@ -176,10 +168,8 @@ class Sqrt(Elementwise):
 
 class Exp(Elementwise):
     name = "exp"
+    ufunc = "exp"
     pitfall = "the exponential of a large number"
-
-    def value(self, xp: Any, x: Any) -> Any:
-        return xp.exp(x)
 
     def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
         return (g * y,)
@@ -187,11 +177,9 @@ class Exp(Elementwise):
 
 class Log(Elementwise):
     name = "log"
+    ufunc = "log"
     pitfall = "the logarithm of 0 or of a negative number"
     points = ((0.5, 3),)
-
-    def value(self, xp: Any, x: Any) -> Any:
-        return xp.log(x)
 
     def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
         return (g / x,)
@@ -199,10 +187,8 @@ class Log(Elementwise):
 
 class Absolute(Elementwise):
     name = "absolute"
+    ufunc = "absolute"
     points = ((0.2, 2),)
-
-    def value(self, xp: Any, x: Any) -> Any:
-        return xp.absolute(x)
 
     def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
         return (g * sign(x),)
@@ -210,11 +196,9 @@ class Absolute(Elementwise):
 
 class Sign(Elementwise):
     name = "sign"
+    ufunc = "sign"
     points = ((0.2, 2),)
     differentiable = False
-
-    def value(self, xp: Any, x: Any) -> Any:
-        return xp.sign(x)
 
 
 # --- dtype ------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ Every rule reads as mathematics: with g = ∂L/∂y, the rule returns ∂L/∂x 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,9 @@ class Relu(Elementwise):
 
     def value(self, xp: Any, x: Any) -> Any:
         return xp.maximum(x, 0)
+
+    def writer(self) -> Callable[..., Any]:
+        return lambda x, out: np.maximum(x, 0, out=out)
 
     def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
         return (g * cast(y > 0, g.dtype),)
