@@ -137,12 +137,11 @@ def _same_weights(ours: Any, theirs: Any, draw: Draw, rng: np.random.Generator) 
 # --- Keras ------------------------------------------------------------------------------------
 def _keras_run(layer: Any, inputs: Any, call_kwargs: Mapping[str, Any]) -> Any:
     """Return outputs, the non-trainable weights after the call, the sum of the losses."""
-    result, others, losses = layer.stateless_call(
+    result, others = layer.stateless_call(
         [v.value for v in layer.trainable_variables],
         [v.value for v in layer.non_trainable_variables],
         inputs,
         **call_kwargs,
-        return_losses=True,
     )
     kept = {id(w) for w in layer.non_trainable_weights}
     updated = [
@@ -150,7 +149,10 @@ def _keras_run(layer: Any, inputs: Any, call_kwargs: Mapping[str, Any]) -> Any:
         for variable, value in zip(layer.non_trainable_variables, others, strict=True)
         if id(variable) in kept
     ]
-    penalty = sum((float(loss) for loss in losses), 0.0)
+    before = [np.asarray(w.value) for w in layer.weights]
+    layer(inputs, **call_kwargs)  # stateless_call leaves out the penalty on the output
+    penalty = sum((float(loss) for loss in layer.losses), 0.0)
+    layer.set_weights(before)
     return [np.asarray(o) for o in flatten(result)], updated, penalty
 
 
