@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from glassnet.graph import dtypes
-from glassnet.graph.dimension import Dim, display
+from glassnet.graph.dimension import Dim, Shape, Size, display
+from glassnet.graph.op import Op, Sample
 from glassnet.graph.recording import as_tensor, record
 from glassnet.graph.tensor import Constant, Tensor, implements
 from glassnet.ops.comparison import where
@@ -17,6 +19,37 @@ from glassnet.ops.indexing import AddAt, pick
 from glassnet.ops.operands import float_operands, normalize_axis
 from glassnet.ops.reduction import sum
 from glassnet.ops.shaping import broadcast_to, full, reshape, transpose
+
+
+@dataclass(frozen=True)
+class Range(Op):
+    """0, 1, … up to a size that only a run tells."""
+
+    name = "range"
+    differentiable = False
+    size: Size = 1
+    dtype: str = "int64"
+
+    def infer(self) -> tuple[Shape, np.dtype]:
+        return (self.size,), np.dtype(self.dtype)
+
+    def value(self, xp: Any) -> Any:
+        return xp.arange(self.size, dtype=self.dtype)
+
+    @classmethod
+    def samples(cls) -> Iterable[Sample]:
+        yield Sample(cls(3))
+        yield Sample(cls(4, "float64"))
+
+
+def counting(size: Size) -> Tensor:
+    """Return 0, 1, … , ``size`` - 1, whether the size is known or named."""
+    return Constant(np.arange(size)) if isinstance(size, int) else record(Range(size))
+
+
+def on_or_below(rows: Size, columns: Size, k: int = 0) -> Tensor:
+    """Return where an entry of a matrix lies on or below its ``k``-th diagonal."""
+    return reshape(counting(rows) + k, (-1, 1)) >= counting(columns)
 
 
 # --- axes -------------------------------------------------------------------------------------
@@ -92,9 +125,14 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Te
     [0, 1, 2]
     """
     first, last = (0, start) if stop is None else (start, stop)
+    if isinstance(last, Dim) and (first, step) == (0, 1):
+        return cast(counting(last), np.int64 if dtype is None else dtype)
     for bound in (first, last, step):
         if isinstance(bound, Dim):
-            raise ValueError(f"arange: the size {bound} is known only when the network runs.")
+            raise ValueError(
+                f"arange: the size {bound} is known only when the network runs; of those only "
+                "arange(size) can be recorded. Shift and scale that."
+            )
     values = np.arange(first, last, step)
     if dtype is None and values.dtype.kind == "f":
         dtype = dtypes.default_float()
@@ -161,16 +199,14 @@ def _float_or(dtype: Any) -> np.dtype:
 def tril(x: Any, k: int = 0) -> Tensor:
     """Return the last two axes of ``x`` with zeros above the ``k``-th diagonal."""
     x = as_tensor(x)
-    rows, columns = _matrix_sizes("tril", x)
-    return where(np.tri(rows, columns, k, dtype=bool), x, 0)
+    return where(on_or_below(*_matrix_sizes("tril", x), k), x, 0)
 
 
 @implements(np.triu)
 def triu(x: Any, k: int = 0) -> Tensor:
     """Return the last two axes of ``x`` with zeros below the ``k``-th diagonal."""
     x = as_tensor(x)
-    rows, columns = _matrix_sizes("triu", x)
-    return where(np.tri(rows, columns, k - 1, dtype=bool), 0, x)
+    return where(on_or_below(*_matrix_sizes("triu", x), k - 1), 0, x)
 
 
 @implements(np.diagonal)
@@ -178,6 +214,8 @@ def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
     """Return the ``offset``-th diagonal over two axes, as the last axis of the result."""
     x = moveaxis(x, (axis1, axis2), (-2, -1))
     rows, columns = _matrix_sizes("diagonal", x)
+    if isinstance(rows, Dim) or isinstance(columns, Dim):
+        raise ValueError(f"diagonal: expected a matrix of known size; got {x!r}.")
     i, j = _diagonal_indices(rows, columns, offset)
     return pick(x, (x.ndim - 2, x.ndim - 1), (as_tensor(i), as_tensor(j)))
 
@@ -212,8 +250,7 @@ def _diagonal_indices(rows: int, columns: int, offset: int) -> tuple[np.ndarray,
     return i, i + offset
 
 
-def _matrix_sizes(what: str, x: Tensor) -> tuple[int, int]:
-    sizes: Sequence[Any] = x.shape[-2:]
-    if len(sizes) < 2 or any(isinstance(size, Dim) for size in sizes):
-        raise ValueError(f"{what}: expected a matrix of known size; got {display(x.shape)}.")
-    return sizes[0], sizes[1]
+def _matrix_sizes(what: str, x: Tensor) -> tuple[Size, Size]:
+    if x.ndim < 2:
+        raise ValueError(f"{what}: expected at least two axes; got {display(x.shape)}.")
+    return x.shape[-2], x.shape[-1]

@@ -15,7 +15,7 @@ from glassnet.graph.tensor import Tensor, implements
 from glassnet.ops.comparison import where
 from glassnet.ops.elementwise import Grads, absolute, cast, sqrt, square
 from glassnet.ops.joining import concatenate, flip
-from glassnet.ops.matrices import moveaxis
+from glassnet.ops.matrices import counting, moveaxis, on_or_below
 from glassnet.ops.operands import float_operands, normalize_axes, normalize_axis
 from glassnet.ops.reduction import Axis, Reduction, max, mean, min, number, sum
 from glassnet.ops.shaping import expand_dims, full, reshape, transpose
@@ -108,13 +108,10 @@ class CumProd(_Running):
     def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
         # Row k of a square holds x₁ … xₖ and ones: its product is yₖ, and the rule of the product
         # is exact where entries are 0. The usual Σ g y / x is not.
-        n = x.shape[self.axis]
-        if not isinstance(n, int):
-            raise ValueError(f"The derivative of cumprod needs a known size; {x!r} has {n}.")
         rows = expand_dims(moveaxis(x, self.axis, -1), -2)
-        square_ = where(np.tri(n, dtype=bool), rows, 1)
-        by_rows = expand_dims(moveaxis(g, self.axis, -1), -1) * _others(square_)
-        by_x = sum(where(np.tri(n, dtype=bool), by_rows, 0), -2)
+        kept = on_or_below(x.shape[self.axis], x.shape[self.axis])
+        by_rows = expand_dims(moveaxis(g, self.axis, -1), -1) * _others(where(kept, rows, 1))
+        by_x = sum(where(kept, by_rows, 0), -2)
         return (moveaxis(by_x, -1, self.axis),)
 
     @classmethod
@@ -126,9 +123,8 @@ class CumProd(_Running):
 
 def _others(rows: Tensor) -> Tensor:
     """The product of all other entries of the last axis, for each entry."""
-    n = rows.shape[-1]
-    assert isinstance(n, int)
-    squares = where(np.eye(n, dtype=bool), 1, expand_dims(rows, -2))
+    places = counting(rows.shape[-1])
+    squares = where(expand_dims(places, 1) == places, 1, expand_dims(rows, -2))
     return record(Prod((squares.ndim - 1,)), squares)
 
 

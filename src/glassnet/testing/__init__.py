@@ -1,0 +1,4 @@
+"""Checks that a brick of your own passes or fails as the bricks of glassnet do."""
+
+from glassnet.testing.check_op import check_op as check_op
+from glassnet.testing.numerics import check_gradients_numerically as check_gradients_numerically
