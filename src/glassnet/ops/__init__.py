@@ -180,3 +180,4 @@ from glassnet.ops.contraction import inner as inner
 from glassnet.ops.contraction import outer as outer
 from glassnet.ops.contraction import tensordot as tensordot
 from glassnet.ops.contraction import vdot as vdot
+from glassnet.ops import random as random
