@@ -11,7 +11,7 @@ import numpy as np
 from glassnet.callbacks import Callback, CallbackList, History
 from glassnet.callbacks.progress import ProgbarLogger
 from glassnet.config import next_seed
-from glassnet.models import steps
+from glassnet.models import steps as recorded
 from glassnet.models.compiled import leaves_by_output
 from glassnet.models.data import (
     ArraySource,
@@ -52,12 +52,12 @@ class Runner:
 
     def __init__(self, model: Model, kind: str) -> None:
         self.model, self.kind = model, kind
-        self._make = {"train": steps.train_step, "test": steps.test_step}[kind]
-        self._steps: dict[Any, steps.Step] = {}
+        self._make = {"train": recorded.train_step, "test": recorded.test_step}[kind]
+        self._steps: dict[Any, recorded.Step] = {}
 
     def run(self, batch: Batch, checked: Batch | None = None) -> None:
         """Run one batch; ``checked`` is what the targets' check looks at the first time."""
-        key = steps.signature(batch)
+        key = recorded.signature(batch)
         step = self._steps.get(key)
         if step is None:
             step = self._steps[key] = self.model.step_for(self.kind, batch, self._make, key)
@@ -71,7 +71,7 @@ class Runner:
             self.model.progress.seen += 1
 
 
-def _check_targets(step: steps.Step, batch: Batch) -> None:
+def _check_targets(step: recorded.Step, batch: Batch) -> None:
     forward = step.forward
     targets = leaves_by_output(batch.y, forward.names, "y")
     for name, loss, target, output in zip(
@@ -361,7 +361,7 @@ def predict(
 
 def _predict_batch(model: Model, batch: Batch) -> tuple[list[np.ndarray], Any]:
     batch = Batch(batch.x)
-    step, structure = model.step_for("predict", batch, steps.predict_step, steps.signature(batch))
+    step, structure = model.step_for("predict", batch, recorded.predict_step, recorded.signature(batch))
     return [np.asarray(v) for v in step.run(batch, 0)], structure
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from glassnet import metrics as metrics_module
 from glassnet import optimizers
 from glassnet.graph.dimension import Size, display
-from glassnet.graph.tensor import Tensor
+from glassnet.graph.tensor import Placeholder, Tensor
 from glassnet.graph.variable import Variable
 from glassnet.layers import InputLayer
 from glassnet.layers.base import LAYERS, Layer
@@ -22,7 +22,7 @@ from glassnet.models.network import Network
 from glassnet.models.steps import Step
 from glassnet.models.summary import print_summary
 from glassnet.nest import flatten, map_structure, pack_like
-from glassnet.ops import number
+from glassnet.ops.reduction import number
 
 _recording_lock = threading.RLock()  # threads may predict at once; one of them records
 
@@ -62,7 +62,7 @@ class Model(Layer):
         self._input_layers: list[Layer] = []
         self.stop_training = False
         self.optimizer: Any = None
-        self.compiled_loss: CompiledLoss | None = None  # type: ignore[assignment]
+        self.compiled_loss = CompiledLoss(None)
         self.compiled_metrics: CompiledMetrics = CompiledMetrics(None, None)
         self.compile_arguments: dict[str, Any] | None = None
         self.check_finite = True
@@ -98,7 +98,9 @@ class Model(Layer):
 
     def _set_network(self, network: Network) -> None:
         self._network = network
-        self._input_layers = [InputLayer.of(t) for t in network.flat_inputs]
+        self._input_layers = [
+            InputLayer(input_tensor=t) for t in network.flat_inputs if isinstance(t, Placeholder)
+        ]
         self.built = True
         self._steps.clear()
 

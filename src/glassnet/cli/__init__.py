@@ -1,0 +1,1 @@
+"""The command ``glassnet``: thin; it parses, calls the public interface, prints."""

@@ -1,0 +1,80 @@
+"""The entry of the command ``glassnet``."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Sequence
+
+_ABOUT = """\
+Neural networks you can see through: Keras's interface on NumPy.
+
+Begin with
+
+  glassnet train xor        the smallest problem that needs a hidden layer; a second
+  glassnet train mnist      handwritten digits, a convolutional network; a minute or two
+
+Each trains a network, judges it on examples it has not seen, and saves it:
+
+  glassnet summary mnist.safetensors
+  glassnet predict mnist.safetensors images.npy --classes
+"""
+
+
+def parser() -> ArgumentParser:
+    """Return the parser of the command line."""
+    from glassnet.cli.recipes import RECIPES
+
+    top = ArgumentParser(
+        "glassnet", description=_ABOUT, formatter_class=RawDescriptionHelpFormatter
+    )
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    problems = "\n".join(f"  {name:<14} {r.about}" for name, r in RECIPES.items())
+    one = commands.add_parser(
+        "train", help="train a network on a built-in problem",
+        description=f"Train a network, judge it on held-out examples, save it.\n\n{problems}",
+        formatter_class=RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    one.add_argument("name", choices=RECIPES, metavar="NAME", help="the problem, see above")
+    one.add_argument("--epochs", type=_count, help="passes over the data")
+    one.add_argument("--batch-size", type=_count, help="examples a step")
+    one.add_argument("--seed", type=int, default=0, help="fixes every random choice (default 0)")
+    one.add_argument("--save", metavar="FILE", help="where to save (default NAME.safetensors)")
+    one.add_argument("--quiet", action="store_true", help="no summary and no progress")
+    one = commands.add_parser("summary", help="print the layers of a saved model")
+    one.add_argument("file", metavar="FILE", help="a file that model.save wrote")
+    one = commands.add_parser(
+        "predict", help="print a saved model's outputs for data",
+        description="Print a saved model's outputs, one line an example, as CSV.",
+    )  # fmt: skip
+    one.add_argument("file", metavar="FILE", help="a file that model.save wrote")
+    one.add_argument("data", metavar="DATA", help="examples as .npy, .npz or .csv, one a row")
+    one.add_argument("--classes", action="store_true", help="print the number of the best class")
+    return top
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value <= 0:
+        raise ValueError
+    return value
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    from glassnet.cli import predict, train
+
+    options = parser().parse_args(arguments)
+    run = {"train": train.train, "summary": predict.summary, "predict": predict.predict}
+    try:
+        return run[options.command](options)
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        return 130
+    except (ValueError, OSError, ArithmeticError) as error:
+        print(f"glassnet: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,85 @@
+"""``glassnet train NAME``: train, judge, save."""
+
+from __future__ import annotations
+
+import time
+from argparse import Namespace
+
+import numpy as np
+
+from glassnet import metrics
+from glassnet.cli.recipes import RECIPES, Recipe
+from glassnet.cli.show import confusion_table, pictures_in_a_row
+from glassnet.models import Model
+from glassnet.utils import set_random_seed
+
+
+def train(options: Namespace) -> int:
+    """Train what was named; return the exit status."""
+    recipe = RECIPES[options.name]
+    set_random_seed(options.seed)
+    (x, y), (x_test, y_test) = recipe.load()
+    model = recipe.compiled(x)
+    print(f"{options.name}: {recipe.about}.")
+    print(f"{len(x)} examples to learn from, {len(x_test)} held out; seed {options.seed}.\n")
+    if not options.quiet:
+        model.summary()
+    began = time.perf_counter()
+    model.fit(
+        x, y, batch_size=options.batch_size or recipe.batch_size,
+        epochs=recipe.epochs if options.epochs is None else options.epochs,
+        validation_data=(x_test, y_test), verbose=0 if options.quiet else "auto",
+    )  # fmt: skip
+    print(f"\nTrained in {time.perf_counter() - began:.1f} s.")
+    results = model.evaluate(x_test, y_test, verbose=0, return_dict=True)
+    print("On the held-out examples: " + ", ".join(_told(n, v) for n, v in results.items()) + ".")
+    _judge(recipe, model, x_test, y_test)
+    path = options.save or f"{options.name}.safetensors"
+    model.save(path)
+    print(f"\nSaved as {path}. Try: glassnet summary {path}")
+    return 0
+
+
+def _told(name: str, value: float) -> str:
+    text = name.replace("_", " ")
+    return f"{text} {value:.2%}" if "accuracy" in name else f"{text} {value:.4g}"
+
+
+def _judge(recipe: Recipe, model: Model, x: np.ndarray, y: np.ndarray) -> None:
+    if recipe.kind not in ("classes", "binary") or recipe.classes is None:
+        return
+    outputs = model.predict(x, verbose=0)
+    truth = np.asarray(y).reshape(-1).astype(int)
+    chances = _chances(recipe, outputs)
+    judged = chances.argmax(axis=1)
+    counts = np.asarray(metrics.confusion_matrix(truth, judged, len(recipe.classes)))
+    print("\nConfusion matrix (rows: truth, columns: prediction)\n")
+    print(confusion_table(counts, recipe.classes))
+    if recipe.pictures:
+        _worst(recipe, x, truth, judged, chances)
+
+
+def _chances(recipe: Recipe, outputs: np.ndarray) -> np.ndarray:
+    """The probability of each class, (m, classes)."""
+    if recipe.kind == "binary":
+        return np.hstack([1 - outputs, outputs])
+    powers = np.exp(outputs - outputs.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def _worst(
+    recipe: Recipe, x: np.ndarray, truth: np.ndarray, judged: np.ndarray, chances: np.ndarray
+) -> None:
+    """Draw the examples whose true class got the least probability."""
+    given = chances[np.arange(len(truth)), truth]
+    places = np.argsort(given)[:4]
+    classes = recipe.classes or ()
+    print("\nWorst judged\n")
+    captions = [
+        [f"is {classes[truth[i]]} ({given[i]:.1%})",
+         f"read as {classes[judged[i]]} ({chances[i].max():.1%})"]
+        for i in places
+    ]  # fmt: skip
+    for pair in (slice(0, 2), slice(2, 4)):
+        print(pictures_in_a_row([x[i] for i in places[pair]], captions[pair]))
+        print()
