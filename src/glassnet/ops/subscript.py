@@ -52,10 +52,10 @@ def _position(place: Any, size: Size, lowest: int, highest: Size) -> Size:
         return min(place, highest)
     if place == highest or (isinstance(place, int) and at_least(highest) >= place):
         return place
-    difference = highest - place
-    if isinstance(difference, Dim) and at_least(difference + 1) >= 1:
-        return place
-    return _smaller(place, highest)
+    left = highest - place
+    if isinstance(left, int):
+        return place if left >= 0 else highest
+    return place if at_least(left) >= 1 else _smaller(place, highest)
 
 
 def _resolve_slice(part: slice, size: Size) -> tuple[Size, Size, int]:
