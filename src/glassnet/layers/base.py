@@ -102,6 +102,7 @@ class Layer(Configurable):
     # --- what a subclass writes -------------------------------------------------------------
     def build(self, input_shape: Any) -> None:
         """Make the weights for inputs of this shape (sizes unknown before a run are None)."""
+        self.built = True
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """Return the output, composed of ops."""
@@ -303,6 +304,7 @@ class Layer(Configurable):
         inputs = placeholders_for(input_shape, self._dtype)
         if not self.built:
             self._build(inputs)
+        self.check_input(inputs)
         with recording(), calling(False), scope(self.name):
             return map_structure(lambda t: public_shape(t.shape), self.call(inputs))
 
