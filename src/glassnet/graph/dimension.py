@@ -96,10 +96,12 @@ class Dim:
         return self._hash
 
     def __repr__(self) -> str:
-        return " + ".join(
-            "*".join(([str(factor)] if factor != 1 or not monomial else []) + [*map(str, monomial)])
-            for monomial, factor in sorted(self.terms, key=lambda t: (-len(t[0]), repr(t[0])))
-        )
+        text = ""
+        for monomial, factor in sorted(self.terms, key=lambda t: (-len(t[0]), repr(t[0]))):
+            number = [str(abs(factor))] if abs(factor) != 1 or not monomial else []
+            sign = "-" if factor < 0 else "+"
+            text += f" {sign} " + "*".join([*number, *map(str, monomial)])
+        return text[3:] if text.startswith(" + ") else "-" + text[3:]
 
     def __index__(self) -> int:
         raise TypeError(

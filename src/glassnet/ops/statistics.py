@@ -257,7 +257,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> T
     5.0
     """
     (x,) = float_operands(x)
-    if ord is None or (ord == "fro" and x.ndim == 2):
+    if ord is None:
         return sqrt(sum(square(x), axis, keepdims))
     axes = normalize_axes(axis, x.ndim)
     if len(axes) == 1:
