@@ -74,6 +74,9 @@ CHOSEN: list[tuple[str, dict[str, Any], np.ndarray]] = [
         },
         _normal(3, 4, 4, 2),
     ),
+    ("MaxPooling1D", {"pool_size": 3, "strides": 2}, np.ones((2, 6, 2), np.float32)),  # ties
+    ("MaxPooling2D", {"pool_size": 2, "padding": "same"}, np.zeros((1, 3, 3, 1), np.float32)),
+    ("GlobalMaxPooling2D", {}, np.ones((1, 2, 2, 1), np.float32)),
     ("Flatten", {}, _normal(2, 3, 4, 5)),
     ("Flatten", {}, _normal(3)),
     ("Flatten", {}, _normal(1, 1)),
