@@ -87,3 +87,4 @@ from glassnet.layers.regularization import GaussianDropout as GaussianDropout
 from glassnet.layers.regularization import GaussianNoise as GaussianNoise
 from glassnet.layers.regularization import SpatialDropout1D as SpatialDropout1D
 from glassnet.layers.regularization import SpatialDropout2D as SpatialDropout2D
+from glassnet.layers.numpy_brick import NumpyLayer as NumpyLayer
