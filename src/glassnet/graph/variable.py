@@ -89,7 +89,8 @@ class Variable(Tensor):
             tensor = NUMPY_FUNCTIONS[np.astype](tensor, self.dtype)
         opened = current_recording()
         if opened is not None:
-            opened.updates[self] = tensor
+            # A variable assigned as it is stands for its new value, as it does in an op.
+            opened.updates[self] = opened.updates.get(tensor, tensor)  # type: ignore[call-overload]
         else:
             self._value = np.array(tensor.numpy())
 
