@@ -190,6 +190,8 @@ class GlobalMaxPooling1D(_GlobalMaxPooling):
 class GlobalMaxPooling2D(_GlobalMaxPooling):
     """``A[i, c] = max over (p, q) of X[i, p, q, c]``: the largest entry of each channel.
 
+    Where several are largest they share the derivative equally.
+
     Args:
         data_format: None or ``"channels_last"``.
         keepdims: whether the axes of height and width stay, with length 1.
