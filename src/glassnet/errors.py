@@ -18,3 +18,11 @@ class NonFiniteError(ArithmeticError):
     The message tells step, layer, op, the examples concerned and the usual cause. The weights are
     those before the step.
     """
+
+
+class FileFormatError(ValueError):
+    """A file is not what it should be, so nothing was made of it.
+
+    Cut off, damaged, of another format, hostile, or written for another network. The message
+    tells the file and the reason; whatever was in memory is as it was before.
+    """
