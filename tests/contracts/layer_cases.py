@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from glassnet import activations
+
 Draw = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
 
 
@@ -126,4 +128,100 @@ CASES: dict[str, list[Case]] = {
         Case({"size": (2, 3), "interpolation": "bilinear"}, (3, 5, 4, 2)),
         Case({"interpolation": "bicubic"}, (3, 1, 4, 2)),
     ],
+    # activations
+    "Activation": [Case({"activation": "tanh"}, (3, 2, 5))],
+    "ReLU": [
+        Case({}, (3, 5), distinct),
+        Case({"max_value": 0.5, "negative_slope": 0.1, "threshold": 0.2}, (3, 2, 5), distinct),
+    ],
+    "LeakyReLU": [Case({}, (3, 5), distinct)],
+    "PReLU": [
+        Case({}, (3, 2, 5), distinct),
+        Case({"shared_axes": [1, 2], "alpha_regularizer": "l2"}, (3, 4, 5, 2), distinct),
+    ],
+    "ELU": [Case({"alpha": 0.7}, (3, 5), distinct)],
+    "Softmax": [
+        Case({}, (3, 5)),
+        Case({"axis": [1, 2]}, (3, 2, 5)),
+        Case({"axis": 1}, (3, 2, 5), call={"mask": np.arange(30).reshape(3, 2, 5) % 4 > 0}),
+    ],
+    # regularization: a seed makes two layers draw alike
+    "Dropout": [
+        Case({"rate": 0.4}, (3, 5)),
+        Case({"rate": 0.4, "seed": 1}, (3, 5), call={"training": True}),
+        Case({"rate": 0.4, "noise_shape": (None, 1, 5)}, (3, 4, 5), call={"training": True}),
+        Case({"rate": 1.0}, (3, 5), call={"training": True}),
+    ],
+    "SpatialDropout1D": [Case({"rate": 0.4, "seed": 3}, (3, 4, 5), call={"training": True})],
+    "SpatialDropout2D": [Case({"rate": 0.4, "seed": 3}, (3, 4, 2, 5), call={"training": True})],
+    "GaussianNoise": [Case({"stddev": 0.3, "seed": 1}, (3, 5), call={"training": True})],
+    "GaussianDropout": [Case({"rate": 0.3, "seed": 1}, (3, 5), call={"training": True})],
+    "AlphaDropout": [
+        Case({"rate": 0.3, "seed": 1}, (3, 5), call={"training": True}),
+        Case({"rate": 0.3, "noise_shape": (None, 1, 5)}, (3, 4, 5), call={"training": True}),
+    ],
+    "ActivityRegularization": [Case({"l1": 0.1, "l2": 0.2}, (3, 5))],
+    # normalization
+    "BatchNormalization": [
+        Case({}, (3, 5)),
+        Case({}, (3, 5), call={"training": True}),
+        Case({"axis": 1, "center": False}, (3, 4, 2), call={"training": True}),
+        Case(
+            {"scale": False},
+            (3, 4, 2),
+            call={"training": True, "mask": np.arange(12).reshape(3, 4) % 3 > 0},
+        ),
+    ],
+    "LayerNormalization": [
+        Case({}, (3, 5)),
+        Case({"axis": [-1, 1], "center": False}, (3, 4, 2, 5)),
+        Case({"axis": 1, "scale": False}, (3, 4, 2)),
+        Case({"rms_scaling": True}, (3, 5)),
+    ],
+    "GroupNormalization": [
+        Case({"groups": 2}, (3, 5, 4)),
+        Case({"groups": -1, "axis": 1}, (3, 4, 5)),
+    ],
+    "UnitNormalization": [Case({}, (3, 5)), Case({"axis": [1, 2]}, (3, 2, 5))],
+    # embedding, preprocessing
+    "Embedding": [
+        Case({"input_dim": 6, "output_dim": 2}, (3, 4), integers(6)),
+        Case({"input_dim": 6, "output_dim": 2, "mask_zero": True}, (3,), integers(6)),
+    ],
+    "Rescaling": [
+        Case({"scale": 0.5, "offset": -1}, (3, 4, 2)),
+        Case({"scale": [1.0, 2.0]}, (3, 4, 2)),
+    ],
+    "Normalization": [
+        Case({}, (3, 5), prepare=lambda layer: layer.adapt(np.arange(20.0).reshape(4, 5) ** 2)),
+        Case({"axis": None, "mean": 2.0, "variance": 4.0, "invert": True}, (3, 5)),
+    ],
+    "CategoryEncoding": [
+        Case({"num_tokens": 5}, (3, 4), integers(5)),
+        Case({"num_tokens": 5, "output_mode": "one_hot", "drop_first": True}, (3,), integers(5)),
+        Case(
+            {"num_tokens": 5, "output_mode": "count"},
+            (3, 4),
+            integers(5),
+            call={"count_weights": np.arange(12.0, dtype=np.float32).reshape(3, 4)},
+            float_input=False,
+        ),
+    ],
+    # merging
+    "Add": [Case({}, [(3, 4, 5), (3, 4, 5)]), Case({}, [(3, 1, 5), (3, 4, 1), (3, 5)])],
+    "Subtract": [Case({}, [(3, 4, 5), (3, 5)])],
+    "Multiply": [Case({}, [(3, 4, 5), (3, 1, 5), (3, 4, 5)])],
+    "Average": [Case({}, [(3, 5), (3, 5), (3, 1)])],
+    "Maximum": [Case({}, [(3, 5), (3, 5), (3, 1)])],
+    "Minimum": [Case({}, [(3, 4, 5), (3, 5)])],
+    "Concatenate": [Case({}, [(3, 2), (3, 5)]), Case({"axis": 1}, [(3, 2, 5), (3, 4, 5)])],
+    "Dot": [
+        Case({"axes": 1}, [(3, 5), (3, 5)]),
+        Case({"axes": (2, 1), "normalize": True}, [(3, 4, 5), (3, 5, 2, 6)]),
+    ],
+    # the rest of the core
+    "InputLayer": [Case({"shape": (5,)}, (3, 5))],
+    "Identity": [Case({}, (3, 5))],
+    "Lambda": [Case({"function": activations.tanh}, (3, 5))],
+    "Masking": [Case({"mask_value": 0.0}, (3, 4, 5))],
 }

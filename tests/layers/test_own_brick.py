@@ -202,13 +202,13 @@ def test_whole_numbers_as_input_and_a_frozen_weight():
             self.table = self.add_weight((4, 2), name="table")
             self.shift = self.add_weight((2,), "ones", trainable=False, name="shift")
 
-        def forward(self, I):
-            self.I = I
-            return self.table[I] + self.shift
+        def forward(self, rows):
+            self.rows = rows
+            return self.table[rows] + self.shift
 
         def backward(self, dY):
             self.dtable = np.zeros_like(self.table)
-            np.add.at(self.dtable, self.I, dY)
+            np.add.at(self.dtable, self.rows, dY)
 
     layer = Lookup(dtype="float64")
     index = Placeholder((m,), "int64")

@@ -41,8 +41,8 @@ class Rescaling(Layer):
 
     def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.scale = np.asarray(scale) if isinstance(scale, (list, tuple)) else scale
-        self.offset = np.asarray(offset) if isinstance(offset, (list, tuple)) else offset
+        self.scale = scale
+        self.offset = offset
         self.supports_masking = True
 
     def call(self, inputs: Tensor) -> Tensor:
@@ -212,11 +212,14 @@ class Normalization(Layer):
 
     def get_config(self) -> dict[str, Any]:
         given = {"mean": self.input_mean, "variance": self.input_variance}
-        config = {
-            name: serialize(given[name] if name in given else getattr(self, name))
+        values = {
+            name: given[name] if name in given else getattr(self, name)
             for name in constructor_arguments(type(self))
         }
-        return {**config, "axis": list(self.axis) or None}
+        return {
+            name: value.tolist() if isinstance(value, np.ndarray) else serialize(value)
+            for name, value in values.items()
+        }
 
 
 def _batches(data: Any) -> Iterator[np.ndarray]:
