@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from glassnet.registry import Registry
@@ -17,13 +17,30 @@ class Callback:
     """What is called while a model trains; override what you need.
 
     ``self.model`` is the model, ``self.params`` holds ``epochs``, ``steps`` and ``verbose``.
-    Every hook gets ``logs``: the running loss and metrics by name.
+    Every hook gets ``logs``: the running loss and metrics by name. Set
+    ``self.model.stop_training = True`` to end the training after this step and epoch.
+
+    A callback that learns something while it runs says so with ``get_state`` and ``set_state``;
+    then a run that `BackupAndRestore` takes up again goes on as if it had never stopped.
+
+    >>> import numpy as np, glassnet as gn
+    >>> class Announce(gn.callbacks.Callback):
+    ...     def on_epoch_end(self, epoch, logs=None):
+    ...         print(epoch, sorted(logs))
+    >>> model = gn.Sequential([gn.Input((2,)), gn.layers.Dense(1)])
+    >>> model.compile("sgd", "mse")
+    >>> _ = model.fit(np.ones((4, 2)), np.ones((4, 1)), verbose=0, callbacks=[Announce()])
+    0 ['loss']
     """
 
     model: Model
     params: Mapping[str, Any]
+    callbacks: Sequence[Callback] = ()
+    """All callbacks of the run, in the order in which they are called."""
     stops_on_nonfinite = False
     """True where a NaN shall end training quietly instead of as an error."""
+    runs_last = False
+    """True where all others shall be called before: a backup holds what they learned."""
 
     def set_params(self, params: Mapping[str, Any]) -> None:
         """Take the parameters of the run."""
@@ -95,8 +112,15 @@ class Callback:
 
 
 def overrides(callback: Callback, *hooks: str) -> bool:
-    """Tell whether the callback's class writes one of the hooks itself."""
-    return any(getattr(type(callback), hook) is not getattr(Callback, hook) for hook in hooks)
+    """Tell whether the callback, or its class, writes one of the hooks itself."""
+    return any(
+        hook in vars(callback) or getattr(type(callback), hook) is not getattr(Callback, hook)
+        for hook in hooks
+    )
+
+
+HOOKS = tuple(name for name in vars(Callback) if name.startswith("on_"))
+"""The names of all hooks."""
 
 
 class CallbackList:
@@ -105,8 +129,9 @@ class CallbackList:
     def __init__(
         self, callbacks: Iterable[Callback], model: Model, params: Mapping[str, Any]
     ) -> None:
-        self.callbacks = list(callbacks)
+        self.callbacks = sorted(callbacks, key=lambda callback: callback.runs_last)
         for callback in self.callbacks:
+            callback.callbacks = self.callbacks
             callback.set_params(params)
             callback.set_model(model)
         self._wanted: dict[str, list[Callback]] = {}

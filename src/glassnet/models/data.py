@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
@@ -63,6 +64,10 @@ class ArraySource:
             rows = slice(start, stop) if order is None else order[start:stop]
             yield Batch(*(_rows(part, rows) for part in self.data))
 
+    def first(self) -> Batch:
+        """Return a batch like those to come."""
+        return Batch(*(_rows(part, slice(0, self.batch_size)) for part in self.data))
+
 
 @dataclass
 class IterableSource:
@@ -74,18 +79,29 @@ class IterableSource:
     def __post_init__(self) -> None:
         self.restarts = not hasattr(self.iterable, "__next__")
         self.steps: int | None = len(self.iterable) if hasattr(self.iterable, "__len__") else None
+        self._opened: Iterable[Any] | None = None  # a pass begun by looking at its first batch
 
     def batches(self, key: int, skip: int = 0) -> Iterator[Batch]:
-        for i, item in enumerate(_items(self.iterable)):
-            if i < skip:
-                continue
-            batch = _as_batch(item)
-            if self.class_weight is not None:
-                weights = weights_of_classes(batch.y, self.class_weight)
-                batch = batch._replace(sample_weight=weights)
-            yield batch
+        items = _items(self.iterable) if self._opened is None else self._opened
+        self._opened = None
+        for i, item in enumerate(items):
+            if i >= skip:
+                yield self._weighted(_as_batch(item))
         if hasattr(self.iterable, "on_epoch_end"):
             self.iterable.on_epoch_end()
+
+    def first(self) -> Batch | None:
+        """Return the first batch of the next pass, which will still yield it; None for no data."""
+        items = iter(_items(self.iterable) if self._opened is None else self._opened)
+        for item in items:
+            self._opened = itertools.chain([item], items)
+            return self._weighted(_as_batch(item))
+        return None
+
+    def _weighted(self, batch: Batch) -> Batch:
+        if self.class_weight is None:
+            return batch
+        return batch._replace(sample_weight=weights_of_classes(batch.y, self.class_weight))
 
 
 def source_of(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glassnet.callbacks import Callback, CallbackList, History
+from glassnet.callbacks.messages import say
 from glassnet.callbacks.progress import ProgbarLogger
 from glassnet.config import next_seed
 from glassnet.models import steps as recorded
@@ -132,11 +133,17 @@ def fit(
     planned = steps_per_epoch or source.steps
     hooks = _callbacks(model, callbacks, history, verbose, {"epochs": epochs, "steps": planned})
     model.stop_training = False
+    model.history = history
+    _record_first(model, source)
     feed = _Feed(source, steps_per_epoch, progress)
     hooks.call("on_train_begin", {})
+    if isinstance(source, ArraySource):
+        source.seed = progress.seed  # another one, where a backup was taken up
     logs: dict[str, Any] = {}
     try:
         for epoch in range(progress.epoch, epochs):
+            if model.stop_training and progress.batch == 0:  # the backup was of a run that ended
+                break
             progress.epoch = epoch
             logs = _train_epoch(model, feed, hooks)
             if validation is not None and logs and _due(validation_freq, epoch):
@@ -152,8 +159,16 @@ def fit(
         hooks.call("on_train_abort", error)
         raise
     hooks.call("on_train_end", logs)
-    model.history = history
     return history
+
+
+def _record_first(model: Model, source: AnySource) -> None:
+    """Record the first step, so that all variables are there before the first callback."""
+    if model.optimizer.built and model.metrics:
+        return
+    batch = source.first()
+    if batch is not None:
+        model.step_for("train", batch, recorded.train_step, recorded.signature(batch))
 
 
 def _train_epoch(model: Model, feed: _Feed, hooks: CallbackList) -> dict[str, Any]:
@@ -164,7 +179,7 @@ def _train_epoch(model: Model, feed: _Feed, hooks: CallbackList) -> dict[str, An
     hooks.call("on_epoch_begin", progress.epoch, {})
     whole = feed.source.data if isinstance(feed.source, ArraySource) else None
     wants_logs = bool(hooks.wanting("on_train_batch_end"))
-    for batch in feed.epoch():
+    for batch in () if model.stop_training else feed.epoch():
         hooks.call("on_train_batch_begin", progress.batch, {})
         try:
             runner.run(batch, whole)
@@ -172,7 +187,7 @@ def _train_epoch(model: Model, feed: _Feed, hooks: CallbackList) -> dict[str, An
             explained = stopped.explained(progress.epoch)
             if not hooks.stops_on_nonfinite:
                 raise explained from None
-            print(explained)
+            say(str(explained))
             model.stop_training = True
             break
         progress.batch += 1
@@ -419,7 +434,7 @@ def _callbacks(
     if level and not any(isinstance(c, ProgbarLogger) for c in chosen):
         chosen = [*chosen, ProgbarLogger()]
     if history is not None:
-        chosen = [history, *chosen]
+        chosen = [*chosen, history]  # after those that add to the logs
     return CallbackList(chosen, model, {"verbose": level, **params})
 
 
