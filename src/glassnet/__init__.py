@@ -1,0 +1,44 @@
+"""glassnet: neural networks you can see through.
+
+Keras's interface on NumPy. A network is recorded as one graph, and that graph is what is run,
+differentiated and shown.
+
+>>> import numpy as np, glassnet as gn
+>>> model = gn.Sequential([gn.Input((2,)), gn.layers.Dense(3, "tanh"), gn.layers.Dense(1)])
+>>> model.compile("adam", "mse")
+>>> history = model.fit(np.zeros((8, 2)), np.zeros((8, 1)), epochs=2, verbose=0)
+>>> sorted(history.history)
+['loss']
+"""
+
+from glassnet import activations as activations
+from glassnet import callbacks as callbacks
+from glassnet import config as config
+from glassnet import constraints as constraints
+from glassnet import datasets as datasets
+from glassnet import initializers as initializers
+from glassnet import layers as layers
+from glassnet import losses as losses
+from glassnet import metrics as metrics
+from glassnet import models as models
+from glassnet import ops as ops
+from glassnet import optimizers as optimizers
+from glassnet import random as random
+from glassnet import regularizers as regularizers
+from glassnet import utils as utils
+from glassnet.calculus import grad as grad
+from glassnet.calculus import hessian as hessian
+from glassnet.calculus import hvp as hvp
+from glassnet.calculus import jacobian as jacobian
+from glassnet.calculus import jvp as jvp
+from glassnet.calculus import per_example_grad as per_example_grad
+from glassnet.calculus import value_and_grad as value_and_grad
+from glassnet.calculus import vjp as vjp
+from glassnet.graph.tensor import Tensor as Tensor
+from glassnet.graph.variable import Variable as Variable
+from glassnet.layers import Input as Input
+from glassnet.layers import Layer as Layer
+from glassnet.models import Model as Model
+from glassnet.models import Sequential as Sequential
+
+__version__ = "0.1.0"
