@@ -24,8 +24,8 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from glassnet.errors import FileFormatError
-from glassnet.plain import parse_json
-from glassnet.writing import write_whole
+from glassnet.storage.plain import parse_json
+from glassnet.storage.writing import write_whole
 
 Path = str | os.PathLike[str]
 
@@ -81,8 +81,8 @@ def write_tensors(
     Args:
         path: where to write; an existing file is replaced.
         arrays: arrays of floats, integers or truth values by their names.
-        metadata: further texts by their names; names that begin with ``glassnet.`` other than
-            ``glassnet.storage`` and ``glassnet.sha256`` are free.
+        metadata: further texts by their names; names that begin with ``glassnet.`` promise a
+            checksum to the reader.
 
     Raises:
         TypeError: for an array of another dtype, or a metadata that is no text.
@@ -104,7 +104,7 @@ def write_tensors(
     data = [held[name].reshape(-1).view(np.uint8) for name in order]
     digest = hashlib.sha256(blank)
     for part in data:
-        digest.update(part)
+        digest.update(part.data)
     signed = blank.replace(_BLANK, digest.hexdigest().encode(), 1)
     write_whole(path, [signed, *data])
 
@@ -205,7 +205,7 @@ class _Reader:
             array = np.empty(entry.shape, entry.dtype)
             view = array.reshape(-1).view(np.uint8)
             self._fill(view)
-            digest.update(view)
+            digest.update(view.data)
             if entry.dtype == bool and view.size and view.max() > 1:
                 raise self.refuse(f"the truth values {entry.name!r} hold other bytes than 0 and 1")
             arrays[entry.name] = array
