@@ -16,6 +16,7 @@ from glassnet import callbacks as callbacks
 from glassnet import config as config
 from glassnet import constraints as constraints
 from glassnet import datasets as datasets
+from glassnet import errors as errors
 from glassnet import initializers as initializers
 from glassnet import layers as layers
 from glassnet import losses as losses

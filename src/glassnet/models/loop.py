@@ -24,7 +24,7 @@ from glassnet.models.data import (
     warn_exhausted,
 )
 from glassnet.models.guard import NonFiniteStep
-from glassnet.nest import flatten, map_structure, pack_like
+from glassnet.nest import flatten, pack_like
 
 if TYPE_CHECKING:
     from glassnet.models.model import Model
@@ -124,6 +124,7 @@ def fit(
         class_weight=class_weight,
     )
     if isinstance(source, ArraySource):
+        model.check_data(source.data.x)
         check_numbers(source.data)
     validation = None
     if validation_data is not None:
@@ -316,6 +317,8 @@ def evaluate(
     """Evaluate; see `Model.evaluate`."""
     _need_compiled(model, "evaluate")
     source = source_of(x, y, sample_weight, batch_size=batch_size)
+    if isinstance(source, ArraySource):
+        model.check_data(source.data.x)
     hooks = _callbacks(model, callbacks, None, verbose, {"steps": steps or source.steps})
     logs = _evaluate(model, source, steps, hooks)
     return logs if return_dict else _as_list(logs)
@@ -352,6 +355,8 @@ def predict(
 ) -> Any:
     """Predict; see `Model.predict`."""
     source = source_of(x, batch_size=batch_size)
+    if isinstance(source, ArraySource):
+        model.check_data(source.data.x)
     params = {"steps": steps or source.steps}
     hooks = _callbacks(model, callbacks, None, verbose, params)
     hooks.call("on_predict_begin", {})
@@ -376,7 +381,9 @@ def predict(
 
 def _predict_batch(model: Model, batch: Batch) -> tuple[list[np.ndarray], Any]:
     batch = Batch(batch.x)
-    step, structure = model.step_for("predict", batch, recorded.predict_step, recorded.signature(batch))
+    step, structure = model.step_for(
+        "predict", batch, recorded.predict_step, recorded.signature(batch)
+    )
     return [np.asarray(v) for v in step.run(batch, 0)], structure
 
 
@@ -390,7 +397,7 @@ def train_on_batch(
 ) -> Any:
     """Train on one batch; see `Model.train_on_batch`."""
     _need_compiled(model, "train_on_batch")
-    batch = _one_batch(x, y, sample_weight, class_weight)
+    batch = _one_batch(model, x, y, sample_weight, class_weight)
     try:
         Runner(model, "train").run(batch)
     except NonFiniteStep as stopped:
@@ -402,23 +409,24 @@ def train_on_batch(
 def test_on_batch(model: Model, x: Any, y: Any, sample_weight: Any, return_dict: bool) -> Any:
     """Evaluate one batch; see `Model.test_on_batch`."""
     _need_compiled(model, "test_on_batch")
-    Runner(model, "test").run(_one_batch(x, y, sample_weight, None))
+    Runner(model, "test").run(_one_batch(model, x, y, sample_weight, None))
     logs = model.get_metrics_result()
     return logs if return_dict else _as_list(logs)
 
 
 def predict_on_batch(model: Model, x: Any) -> Any:
     """Predict one batch; see `Model.predict_on_batch`."""
-    leaves, structure = _predict_batch(model, _one_batch(x, None, None, None))
+    leaves, structure = _predict_batch(model, _one_batch(model, x, None, None, None))
     return pack_like(structure, [np.array(leaf) for leaf in leaves])
 
 
 # --- helpers ----------------------------------------------------------------------------------
-def _one_batch(x: Any, y: Any, sample_weight: Any, class_weight: Any) -> Batch:
+def _one_batch(model: Model, x: Any, y: Any, sample_weight: Any, class_weight: Any) -> Batch:
     source = source_of(x, y, sample_weight, class_weight=class_weight)
     if not isinstance(source, ArraySource):
         raise TypeError("A batch is made of arrays; got an iterable. Pass next(iterator).")
-    return map_structure(lambda a: a, source.data)
+    model.check_data(source.data.x)
+    return source.data
 
 
 def _callbacks(

@@ -248,6 +248,12 @@ class Model(Layer):
     def check_input(self, inputs: Any) -> None:
         """Inputs are checked where they meet the network's own."""
 
+    def check_data(self, x: Any) -> None:
+        """Raise where arrays do not fit the inputs, with what their real sizes tell."""
+        if self._network is not None:
+            stand_ins = map_structure(lambda a: Placeholder(a.shape, a.dtype), x)
+            self._arranged(stand_ins, self._network)
+
     # --- training ---------------------------------------------------------------------------
     def compile(
         self,
