@@ -149,20 +149,25 @@ class Metric(Configurable):
 
 
 def held(variable: Variable) -> Tensor:
-    """Return what a variable holds: a node inside a recording, a constant outside."""
-    return variable if current_recording() is not None else Constant(variable.value)
+    """Return what a variable holds: inside a recording its new value, outside a constant."""
+    opened = current_recording()
+    if opened is None:
+        return Constant(variable.value)
+    return opened.updates.get(variable, variable)
 
 
 def _settled(method: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """Make ``result()`` outside a recording a value that later batches don't change."""
 
     def settle(value: Any) -> Any:
-        concrete = isinstance(value, Constant) or not isinstance(value, Tensor)
-        return value if concrete else Constant(value.numpy())
+        if isinstance(value, Variable):
+            return held(value)
+        if current_recording() is not None or not isinstance(value, Tensor):
+            return value
+        return value if isinstance(value, Constant) else Constant(value.numpy())
 
     @wraps(method)
     def result(self: Any) -> Any:
-        value = method(self)
-        return value if current_recording() is not None else map_structure(settle, value)
+        return map_structure(settle, method(self))
 
     return result
