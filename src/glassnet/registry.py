@@ -8,13 +8,20 @@ from nothing else: no text in a file is ever imported or evaluated.
 
 from __future__ import annotations
 
+import base64
 import difflib
 import inspect
+import math
 import re
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
+
+from glassnet.graph.dtypes import standard
 
 T = TypeVar("T")
 
@@ -105,6 +112,9 @@ class Configurable:
     is read off the signature; a subclass writes none.
     """
 
+    keeps_identity: ClassVar[bool] = False
+    """True where one brick used twice is something else than two equal ones: it has weights."""
+
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal brick, as plain data (JSON's types)."""
         names = constructor_arguments(type(self))
@@ -144,16 +154,54 @@ def constructor_arguments(cls: type) -> list[str]:
 
 
 # --- plain data and back ----------------------------------------------------------------------
+@dataclass
+class Document:
+    """What the parts of one saved thing have in common while it is written or read.
+
+    ``arrays`` holds the larger arrays, kept beside the text; None where they stand in the text.
+    """
+
+    arrays: list[np.ndarray] | None = None
+    custom: dict[str, Any] = field(default_factory=dict)
+    """Every class and function that is not glassnet's, by the name it is written under."""
+    written: dict[int, tuple[Any, dict[str, Any]]] = field(default_factory=dict)
+    read: dict[int, Any] = field(default_factory=dict)
+    shared: int = 0
+
+
+_document: ContextVar[Document | None] = ContextVar("glassnet_document", default=None)
+_LARGE = 100  # entries; arrays above this are no joy to read as text
+_NOT_FINITE = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
+
+
+@contextmanager
+def document(arrays: list[np.ndarray] | None = None) -> Iterator[Document]:
+    """Write or read what follows as one document: a layer that occurs twice stays one layer.
+
+    Inside another document, and without ``arrays``, it is part of that one.
+    """
+    opened = _document.get()
+    if opened is None or arrays is not None:
+        opened = Document(arrays)
+    token = _document.set(opened)
+    try:
+        yield opened
+    finally:
+        _document.reset(token)
+
+
 def serialize(value: Any) -> Any:
     """Return ``value`` as plain data: numbers, texts, lists, dictionaries.
 
     A brick becomes ``{"kind": …, "class_name": …, "config": …}``, a registered function
     its name, a function of your own ``{"kind": "custom", "function": name}``, an array its entries.
     """
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"kind": "float", "value": str(value)}  # JSON has no infinity
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
-    if isinstance(value, np.generic):
-        return value.item()
     if isinstance(value, (list, tuple)):
         return [serialize(v) for v in value]
     if isinstance(value, Mapping):
@@ -161,17 +209,58 @@ def serialize(value: Any) -> Any:
     if isinstance(value, np.dtype):
         return value.name
     if isinstance(value, np.ndarray):
-        return {"kind": "array", "dtype": value.dtype.name, "entries": value.tolist()}
+        return _serialize_array(value)
     if isinstance(value, Configurable):
-        return {
-            "kind": _kind_of(type(value)),
-            "class_name": type(value).__name__,
-            "config": value.get_config(),
-        }
+        return _serialize_brick(value)
     if callable(value):
         name, kind = getattr(value, "__name__", "?"), _kind_of(value)
-        return name if kind != "custom" else {"kind": kind, "function": name}
+        return name if kind != "custom" else serialize_custom(value, name)
     raise TypeError(f"{value!r} of type {type(value).__name__} can't be written as plain data.")
+
+
+def serialize_custom(function: Callable[..., Any], name: str) -> dict[str, Any]:
+    """Return a function that is not glassnet's as plain data: its name, never its code."""
+    _note_custom(name, function)
+    return {"kind": "custom", "function": name}
+
+
+def _note_custom(name: str, brick: Any) -> None:
+    opened = _document.get()
+    if opened is not None and opened.custom.setdefault(name, brick) is not brick:
+        raise ValueError(
+            f"Two different functions or classes of yours are called {name!r}; a file knows them "
+            "by name alone. Rename one."
+        )
+
+
+def _serialize_array(value: np.ndarray) -> dict[str, Any]:
+    told: dict[str, Any] = {"kind": "array", "dtype": value.dtype.name, "shape": list(value.shape)}
+    opened = _document.get()
+    if value.size > _LARGE and opened is not None and opened.arrays is not None:
+        opened.arrays.append(value)
+        return {"kind": "array", "number": len(opened.arrays) - 1}
+    if value.size > _LARGE or (value.dtype.kind == "f" and not np.isfinite(value).all()):
+        held = value.astype(value.dtype.newbyteorder("<"), copy=False)
+        return {**told, "base64": base64.b64encode(held.tobytes()).decode()}
+    return {**told, "entries": value.tolist()}
+
+
+def _serialize_brick(brick: Configurable) -> dict[str, Any]:
+    opened = _document.get()
+    if opened is not None and id(brick) in opened.written:
+        _, first = opened.written[id(brick)]
+        if "shared_object_id" not in first:
+            first["shared_object_id"] = opened.shared
+            opened.shared += 1
+        return {"shared_object_id": first["shared_object_id"]}
+    cls = type(brick)
+    data: dict[str, Any] = {"kind": _kind_of(cls), "class_name": cls.__name__}
+    if data["kind"] == "custom":
+        _note_custom(cls.__name__, cls)
+    if opened is not None and brick.keeps_identity:
+        opened.written[id(brick)] = (brick, data)
+    data["config"] = brick.get_config()
+    return data
 
 
 def _kind_of(brick: Any) -> str:
@@ -191,16 +280,63 @@ def deserialize(value: Any, custom_objects: Mapping[str, Any] | None = None) -> 
         return [deserialize(v, custom_objects) for v in value]
     if not isinstance(value, Mapping):
         return value
-    if value.get("kind") == "array":
-        return np.asarray(value["entries"], dtype=value["dtype"])
+    kind = value.get("kind")
+    if kind == "float" and set(value) == {"kind", "value"}:
+        return _NOT_FINITE[value["value"]]
+    if kind == "array" and ("number" in value or "dtype" in value):
+        return _deserialize_array(value)
     if "function" in value and "kind" in value:
         return _named(value["kind"], value["function"], custom_objects)
     if "class_name" in value and "config" in value:
-        cls = _named(value.get("kind", "custom"), value["class_name"], custom_objects)
-        if not hasattr(cls, "from_config"):
-            raise ValueError(f"{value['class_name']!r} is no class with from_config.")
-        return _from_config(cls, value["config"], custom_objects)
+        return _deserialize_brick(value, custom_objects)
+    if set(value) == {"shared_object_id"}:
+        opened = _document.get()
+        if opened is None or value["shared_object_id"] not in opened.read:
+            raise ValueError(f"A layer refers to {dict(value)!r}, which did not occur before.")
+        return opened.read[value["shared_object_id"]]
     return {k: deserialize(v, custom_objects) for k, v in value.items()}
+
+
+def _deserialize_array(value: Mapping[str, Any]) -> np.ndarray:
+    if "number" in value:
+        opened = _document.get()
+        number, arrays = value["number"], (opened.arrays if opened is not None else None) or ()
+        if type(number) is not int or not 0 <= number < len(arrays):
+            raise ValueError(f"The array number {number!r} is not there.")
+        return arrays[number]
+    dtype = standard(value["dtype"])
+    if "base64" in value:
+        raw = base64.b64decode(value["base64"], validate=True)
+        array = np.frombuffer(raw, dtype.newbyteorder("<")).astype(dtype)
+    else:
+        array = np.asarray(value["entries"])
+        if array.size and array.dtype.kind not in "fiub":
+            raise ValueError(f"An array holds entries that are no numbers: {array.dtype}.")
+        array = array.astype(dtype)
+    return array.reshape(_sizes(value["shape"])) if "shape" in value else array
+
+
+def _sizes(shape: Sequence[Any]) -> tuple[int, ...]:
+    if not all(type(size) is int and size >= 0 for size in shape):
+        raise ValueError(f"The shape of an array is made of whole numbers; got {shape!r}.")
+    return tuple(shape)
+
+
+def _deserialize_brick(
+    value: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None
+) -> Any:
+    cls = _named(value.get("kind", "custom"), value["class_name"], custom_objects)
+    if not hasattr(cls, "from_config"):
+        raise ValueError(f"{value['class_name']!r} is no class with from_config.")
+    if not isinstance(value["config"], Mapping):
+        raise ValueError(f"The config of {value['class_name']!r} is no dictionary.")
+    made = _from_config(cls, value["config"], custom_objects)
+    opened, number = _document.get(), value.get("shared_object_id")
+    if opened is not None and number is not None:
+        if number in opened.read:
+            raise ValueError(f"Two bricks have the shared_object_id {number!r}.")
+        opened.read[number] = made
+    return made
 
 
 def _from_config(cls: Any, config: Any, custom_objects: Mapping[str, Any] | None) -> Any:
@@ -209,13 +345,16 @@ def _from_config(cls: Any, config: Any, custom_objects: Mapping[str, Any] | None
     return cls.from_config(config)
 
 
-def _named(kind: str, name: str, custom_objects: Mapping[str, Any] | None) -> Any:
+def _named(kind: Any, name: Any, custom_objects: Mapping[str, Any] | None) -> Any:
+    if not isinstance(name, str) or not isinstance(kind, str):
+        raise ValueError(f"Expected the kind and the name of a brick; got {kind!r} and {name!r}.")
     if custom_objects and name in custom_objects:
         return custom_objects[name]
     registry = REGISTRIES.get(kind)
     if registry is None or name not in registry.entries:
+        call = name if name.isidentifier() else "…"
         raise ValueError(
             f"The {kind} {name!r} is not part of glassnet. If it is yours, pass it in code: "
-            f"custom_objects={{{name!r}: {name}}}. Nothing named in a file is ever imported."
+            f"custom_objects={{{name!r}: {call}}}. Nothing named in a file is ever imported."
         )
     return registry.entries[name]

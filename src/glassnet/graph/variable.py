@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,29 @@ from glassnet.graph import dtypes
 from glassnet.graph.dimension import display
 from glassnet.graph.recording import as_tensor, current_recording
 from glassnet.graph.tensor import NUMPY_FUNCTIONS, Constant, Tensor
+
+
+Make = Callable[[Callable[..., Any], tuple[int, ...], np.dtype], Any]
+
+_initial_values: ContextVar[Make | None] = ContextVar("glassnet_initial_values", default=None)
+
+
+def _initialized(initializer: Callable[..., Any], shape: tuple[int, ...], dtype: np.dtype) -> Any:
+    return initializer(shape, dtype=dtype)
+
+
+@contextmanager
+def initial_values(make: Make) -> Iterator[None]:
+    """Let ``make(initializer, shape, dtype)`` give new variables their first values.
+
+    Loading a file uses it: no initializer runs whose values would be replaced at once, and none
+    that a hostile file made ask for more memory than there is.
+    """
+    token = _initial_values.set(make)
+    try:
+        yield
+    finally:
+        _initial_values.reset(token)
 
 
 class Variable(Tensor):
@@ -47,7 +72,8 @@ class Variable(Tensor):
             if shape is None:
                 raise ValueError("Variable: a callable initializer needs shape=, for instance (3,)")
             found = dtypes.default_float() if dtype is None else dtypes.standard(dtype)
-            value = np.asarray(initializer(tuple(shape), dtype=found)).astype(found, copy=False)
+            make = _initial_values.get() or _initialized
+            value = np.asarray(make(initializer, tuple(shape), found)).astype(found, copy=False)
         else:
             value = np.array(as_tensor(initializer, dtype))
             if dtype is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ from glassnet.layers.calling import (
     placeholders_for,
     public_shape,
     set_masks,
+    symbolic_shape,
     unique,
 )
 from glassnet.nest import flatten, map_structure
@@ -93,6 +95,11 @@ class Layer(Configurable):
         self._weights: list[Variable] = []
         self._eager_calls = 0
         self._calls: list[LayerCall] = []  # the uses in functional models
+        self.first_inputs: Any = None
+        """Shape and dtype of what the layer was built on, arranged as that was."""
+        self.output_sizes: Any = None  # the shapes of the last output, None for unknown sizes
+
+    keeps_identity = True
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -410,6 +417,7 @@ class Layer(Configurable):
             if self.supports_masking and (masked or kwargs.get("mask") is not None):
                 previous = kwargs.get("mask") if kwargs.get("mask") is not None else masks
                 set_masks(outputs := fresh(outputs, args), self.compute_mask(args[0], previous))
+        self.output_sizes = map_structure(lambda t: public_shape(np_shape(t)), outputs)
         return outputs
 
     def _activity_penalty(self, output: Tensor) -> Tensor:
@@ -422,9 +430,36 @@ class Layer(Configurable):
 
     def _build(self, inputs: Any) -> None:
         shapes = map_structure(lambda t: public_shape(np_shape(t)), inputs)
+        self.first_inputs = map_structure(InputSpec.of, inputs)
         with scope(self.name):
             self.build(shapes)
         self.built = True
+
+    def rebuild(self, inputs: Any) -> None:
+        """Make the weights of this layer and of all in it, for inputs like ``first_inputs``."""
+        symbolic = map_structure(lambda spec: spec.placeholder(), inputs)
+        with recording(), calling(False), scope(self.name):
+            if not self.built:
+                self._build(symbolic)
+            self.call(symbolic)
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """What a layer needs to know of an input to be built."""
+
+    shape: tuple[int | None, ...]
+    dtype: str
+
+    @staticmethod
+    def of(value: Any) -> InputSpec:
+        """Return the spec of a tensor or array."""
+        dtype = value.dtype.name if hasattr(value, "dtype") else ""
+        return InputSpec(public_shape(np_shape(value)), dtype)
+
+    def placeholder(self) -> Placeholder:
+        """Return a symbolic tensor of this spec."""
+        return Placeholder(symbolic_shape(self.shape), self.dtype or None, name="input")
 
 
 def _marking_built(build: Callable[..., None]) -> Callable[..., None]:

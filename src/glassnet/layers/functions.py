@@ -9,7 +9,7 @@ from typing import Any
 from glassnet.graph.tensor import Tensor
 from glassnet.layers.base import LAYERS, Layer
 from glassnet.nest import flatten
-from glassnet.registry import REGISTRIES, deserialize, serialize
+from glassnet.registry import REGISTRIES, deserialize, serialize, serialize_custom
 
 
 @LAYERS.add()
@@ -110,7 +110,7 @@ class Lambda(Layer):
         for kind, registry in REGISTRIES.items():
             if registry.entries.get(name) is value:
                 return {"kind": kind, "function": name}
-        return {"kind": "custom", "function": self.name if name == "<lambda>" else name}
+        return serialize_custom(value, self.name if name == "<lambda>" else name)
 
     @classmethod
     def from_config(
