@@ -21,7 +21,7 @@ class Screen:
     def __init__(self) -> None:
         self._stream: Any = sys.stdout
         self.redraws = self._stream is not None and (_is_terminal(self._stream) or _is_notebook())
-        self._bar = "━─" if _can_write(self._stream, "━─…") else "=-"
+        self._bar = "━─" if can_write(self._stream, "━─…") else "=-"
         self._dots = "…" if self._bar == "━─" else "..."
         self._drawn = 0
 
@@ -114,7 +114,8 @@ def _is_notebook() -> bool:
     return type(sys.stdout).__module__.startswith("ipykernel")
 
 
-def _can_write(stream: Any, text: str) -> bool:
+def can_write(stream: Any, text: str) -> bool:
+    """Tell whether the stream's encoding has all characters of the text."""
     try:
         text.encode(getattr(stream, "encoding", None) or "ascii")
     except (UnicodeEncodeError, LookupError):
