@@ -317,7 +317,7 @@ def _units(x: Tensor) -> list[Tensor]:
     """The unit tensors e₁, e₂, … of the shape of ``x``."""
     if not isinstance(x.size, int):
         raise ValueError(f"A full derivative needs known sizes; got {display(x.shape)}.")
-    eye = np.eye(x.size, dtype=x.dtype).reshape(x.size, *x.shape)  # type: ignore[arg-type]
+    eye = np.eye(x.size, dtype=x.dtype).reshape(x.size, *x.shape)
     return [Constant(row) for row in eye]
 
 

@@ -29,11 +29,12 @@ def picture(image: np.ndarray, height: int = 14) -> list[str]:
 
     A character is about twice as high as wide, so two rows of pixels make a line.
     """
-    image = image.reshape(image.shape[:2])
-    step = max(1, round(image.shape[0] / (2 * height)))
-    rows = image.shape[0] // (2 * step) * 2 * step
-    columns = image.shape[1] // step * step
-    cells = image[:rows, :columns].reshape(rows // (2 * step), 2 * step, columns // step, step)
+    high, wide = image.shape[:2]
+    step = max(1, round(high / (2 * height)))
+    rows, columns = high // (2 * step) * 2 * step, wide // step * step
+    cells = image.reshape(high, wide)[:rows, :columns].reshape(
+        rows // (2 * step), 2 * step, columns // step, step
+    )
     shades = np.clip((cells.mean(axis=(1, 3)) * len(_SHADES)).astype(int), 0, len(_SHADES) - 1)
     return ["".join(_SHADES[s] for s in row) for row in shades]
 

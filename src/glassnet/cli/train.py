@@ -19,16 +19,16 @@ def train(options: Namespace) -> int:
     recipe = RECIPES[options.name]
     set_random_seed(options.seed)
     (x, y), (x_test, y_test) = recipe.load()
-    model = recipe.compiled(x)
+    epochs, batch_size = options.epochs or recipe.epochs, options.batch_size or recipe.batch_size
+    model = recipe.compiled(x, epochs, batch_size)
     print(f"{options.name}: {recipe.about}.")
     print(f"{len(x)} examples to learn from, {len(x_test)} held out; seed {options.seed}.\n")
     if not options.quiet:
         model.summary()
     began = time.perf_counter()
     model.fit(
-        x, y, batch_size=options.batch_size or recipe.batch_size,
-        epochs=recipe.epochs if options.epochs is None else options.epochs,
-        validation_data=(x_test, y_test), verbose=0 if options.quiet else "auto",
+        x, y, batch_size=batch_size, epochs=epochs, validation_data=(x_test, y_test),
+        verbose=0 if options.quiet else "auto",
     )  # fmt: skip
     print(f"\nTrained in {time.perf_counter() - began:.1f} s.")
     results = model.evaluate(x_test, y_test, verbose=0, return_dict=True)
