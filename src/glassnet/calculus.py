@@ -227,7 +227,7 @@ def per_example_grad(
     >>> squared = lambda w, x: np.mean((x @ w) ** 2)
     >>> per_example = gn.per_example_grad(squared)
     >>> per_example(np.array([1.0, 0.0]), np.array([[1.0, 1.0], [2.0, 0.0]])).tolist()
-    [[2.0, 2.0], [4.0, 0.0]]
+    [[2.0, 2.0], [8.0, 0.0]]
     """
 
     def each(*args: Any) -> Any:
