@@ -303,10 +303,10 @@ class Dot(Merge):
 
     def __init__(self, axes: int | Sequence[int], normalize: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        pair = [axes] if isinstance(axes, int) else list(axes)
+        pair = list(axes) if isinstance(axes, (list, tuple)) else [axes]
         if len(pair) not in (1, 2) or not all(isinstance(a, int) for a in pair):
             raise ValueError(f"Dot: axes is one integer, or one for each input; got {axes!r}.")
-        self.axes: int | list[int] = axes if isinstance(axes, int) else pair
+        self.axes: int | list[int] = axes if isinstance(axes, int) else [*axes]
         self.normalize = normalize
 
     def _axes_of(self, inputs: Any) -> tuple[int, int]:

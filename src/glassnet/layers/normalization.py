@@ -279,8 +279,8 @@ class UnitNormalization(Layer):
     Shapes: any, and A has the shape of X.
 
     >>> import numpy as np, glassnet as gn
-    >>> np.asarray(gn.layers.UnitNormalization()(np.array([[3.0, 4.0]]))).round(6).tolist()
-    [[0.6, 0.8]]
+    >>> gn.layers.UnitNormalization(dtype="float64")(np.array([[3.0, 4.0]])).numpy().round(6)
+    array([[0.6, 0.8]])
     """
 
     def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:

@@ -92,13 +92,17 @@ class Normalization(Layer):
             self.axis = (axis,) if isinstance(axis, int) else tuple(axis)
         if (mean is None) != (variance is None):
             raise ValueError("Normalization: give both mean= and variance=, or neither and adapt.")
-        if np.shape(mean) != np.shape(variance) or np.ndim(mean) > len(self.axis):
-            raise ValueError(
-                "Normalization: mean and variance have one shape, of at most the "
-                f"{len(self.axis)} axes {self.axis}; got {np.shape(mean)} and {np.shape(variance)}."
-            )
-        self.input_mean = None if mean is None else np.asarray(mean, dtype=np.float64)
-        self.input_variance = None if variance is None else np.asarray(variance, dtype=np.float64)
+        self.input_mean: np.ndarray | None = None
+        self.input_variance: np.ndarray | None = None
+        if mean is not None:
+            self.input_mean = np.asarray(mean, dtype=np.float64)
+            self.input_variance = np.asarray(variance, dtype=np.float64)
+            shapes = self.input_mean.shape, self.input_variance.shape
+            if shapes[0] != shapes[1] or len(shapes[0]) > len(self.axis):
+                raise ValueError(
+                    "Normalization: mean and variance have one shape, of at most the "
+                    f"{len(self.axis)} axes {self.axis}; got {shapes[0]} and {shapes[1]}."
+                )
         self.invert = invert
         self.supports_masking = True
 
