@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -58,10 +59,19 @@ class CompiledLoss:
 
     def for_outputs(self, names: Sequence[str]) -> list[Any]:
         """Return the loss of each output, None for outputs without one."""
-        key = tuple(names)
-        if key not in self._found:
-            self._found[key] = [losses.get(g) for g in by_output(self.given, names, "loss")]
-        return self._found[key]
+        return self._found[tuple(names)]
+
+    def build(
+        self, targets: Sequence[Any], outputs: Sequence[Tensor], names: Sequence[str]
+    ) -> None:
+        """Find the losses; ``"crossentropy"`` becomes the one that fits the shapes."""
+        if tuple(names) not in self._found:
+            self._found[tuple(names)] = [
+                g if g is None else losses.resolve(g, () if y is None else y.shape, p.shape)
+                for g, y, p in zip(
+                    by_output(self.given, names, "loss"), targets, outputs, strict=True
+                )
+            ]
 
     def __call__(
         self,
@@ -74,6 +84,7 @@ class CompiledLoss:
         factors = by_output(self.weights, names, "loss_weights")
         parts: list[tuple[str, Tensor]] = []
         total: Tensor | None = None
+        self.build(targets, outputs, names)
         found = self.for_outputs(names)
         for name, loss, y, p, w, factor in zip(
             names, found, targets, outputs, weights, factors, strict=True
@@ -131,7 +142,8 @@ class CompiledMetrics:
                     )
                     label = identifier if isinstance(identifier, str) else found.name
                     prefix = f"{names[i]}_" if len(names) > 1 else ""
-                    entries.append((i, prefix + label, found, weighted))
+                    taken = {entry[1] for entry in entries}
+                    entries.append((i, _unused(prefix + label, taken), found, weighted))
         self.entries = entries
 
     def update(
@@ -144,6 +156,15 @@ class CompiledMetrics:
             if mask is not None and weight is None:
                 weight = mask.astype(outputs[i].dtype)
             metric.update_state(targets[i], outputs[i], sample_weight=weight)
+
+
+def _unused(name: str, taken: set[str]) -> str:
+    """The name, numbered where another metric has it: ``auc``, ``auc_1``."""
+    numbers = itertools.count(1)
+    found = name
+    while found in taken:
+        found = f"{name}_{next(numbers)}"
+    return found
 
 
 def _lists_by_output(given: Any, names: Sequence[str]) -> list[list[Any]]:
