@@ -24,7 +24,8 @@ PAUSE = 0.012
 
 def script() -> ModuleType:
     spec = importlib.util.spec_from_file_location("interrupted_run", SCRIPT)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -93,4 +93,5 @@ class CSVLogger(Callback):
 
 def _cell(value: Any) -> Any:
     """A number as it is, an array as ``[1.0, 2.0]``."""
-    return str(np.asarray(value).tolist()) if np.ndim(value) else value
+    array = np.asarray(value)
+    return str(array.tolist()) if array.ndim else value

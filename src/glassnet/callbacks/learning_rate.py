@@ -65,7 +65,8 @@ class LearningRateScheduler(Callback):
 
     def _scheduled(self, epoch: int, rate: float) -> Any:
         found = self.schedule(epoch, rate) if _takes_two(self.schedule) else self.schedule(epoch)
-        return found.item() if hasattr(found, "item") and np.ndim(found) == 0 else found
+        array = np.asarray(found)  # a schedule of an optimizer gives a tensor
+        return array.item() if array.size == 1 else found
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if logs is not None:

@@ -54,7 +54,7 @@ class Screen:
         lines = fitted(fields, self.width) if self.redraws else [_JOINT.join(fields)]
         lines[0] = lines[0].ljust(self._drawn)
         lead = "\r" if self._drawn else ""
-        self._put(lead + "\n".join(lines).rstrip(" ") + "\n")
+        self._put(lead + "\n".join(lines) + "\n")
         self._forget()
 
     def leave(self) -> None:

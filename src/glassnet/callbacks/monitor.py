@@ -91,12 +91,13 @@ class MonitorCallback(Callback):
                 stacklevel=3,
             )
             return None
-        if np.ndim(value):
+        array = np.asarray(value)
+        if array.ndim:
             raise ValueError(
-                f"{type(self).__name__}: {self.monitor!r} is an array of shape {np.shape(value)}; "
+                f"{type(self).__name__}: {self.monitor!r} is an array of shape {array.shape}; "
                 "only a single number can be watched."
             )
-        return float(value)
+        return float(array)
 
 
 def _validation_hint(name: str) -> str:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _LINES = "│─┌┬┐├┼┤└┴┘"
 _ASCII = "|-+++++++++"
-_NARROWEST = 8
+_NARROWEST = 6
 """No column is made narrower than this, however narrow the terminal."""
 _UNBUILT = (
     "This model is not built: it makes its weights when it first sees data. Begin it with "
