@@ -381,9 +381,10 @@ def predict(
 
 def _predict_batch(model: Model, batch: Batch) -> tuple[list[np.ndarray], Any]:
     batch = Batch(batch.x)
-    step, structure = model.step_for(
+    found: Any = model.step_for(
         "predict", batch, recorded.predict_step, recorded.signature(batch)
     )
+    step, structure = found
     return [np.asarray(v) for v in step.run(batch, 0)], structure
 
 
