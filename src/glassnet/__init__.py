@@ -17,6 +17,7 @@ from glassnet import config as config
 from glassnet import constraints as constraints
 from glassnet import datasets as datasets
 from glassnet import errors as errors
+from glassnet import files as files
 from glassnet import initializers as initializers
 from glassnet import layers as layers
 from glassnet import losses as losses
@@ -39,6 +40,7 @@ from glassnet.graph.tensor import Tensor as Tensor
 from glassnet.graph.variable import Variable as Variable
 from glassnet.layers import Input as Input
 from glassnet.layers import Layer as Layer
+from glassnet.files import load as load
 from glassnet.models import Model as Model
 from glassnet.models import Sequential as Sequential
 

@@ -114,10 +114,12 @@ class Configurable:
 
     keeps_identity: ClassVar[bool] = False
     """True where one brick used twice is something else than two equal ones: it has weights."""
+    not_written: ClassVar[frozenset[str]] = frozenset()
+    """Arguments of a base class that are no part of a subclass's configuration."""
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal brick, as plain data (JSON's types)."""
-        names = constructor_arguments(type(self))
+        names = [n for n in constructor_arguments(type(self)) if n not in self.not_written]
         missing = [name for name in names if not hasattr(self, name)]
         if missing:
             raise NotImplementedError(

@@ -14,7 +14,6 @@ from glassnet.graph.dimension import display
 from glassnet.graph.recording import as_tensor, current_recording
 from glassnet.graph.tensor import NUMPY_FUNCTIONS, Constant, Tensor
 
-
 Make = Callable[[Callable[..., Any], tuple[int, ...], np.dtype], Any]
 
 _initial_values: ContextVar[Make | None] = ContextVar("glassnet_initial_values", default=None)

@@ -18,7 +18,9 @@ from glassnet.layers.base import LAYERS, Layer
 from glassnet.layers.calling import public_shape
 from glassnet.models import loop
 from glassnet.models.compiled import CompiledLoss, CompiledMetrics
+from glassnet.models.configuration import network_arguments, network_config
 from glassnet.models.network import Network
+from glassnet.models.saving import SavedModel
 from glassnet.models.steps import Step
 from glassnet.models.summary import print_summary
 from glassnet.nest import flatten, map_structure, pack_like
@@ -28,7 +30,7 @@ _recording_lock = threading.RLock()  # threads may predict at once; one of them 
 
 
 @LAYERS.add("Functional")
-class Model(Layer):
+class Model(SavedModel):
     """A network of layers, with the means to train it.
 
     Made from symbolic tensors, ``Model(inputs, outputs)``, or by a subclass that makes layers in
@@ -468,7 +470,7 @@ class Model(Layer):
                 found = self._steps[full] = make(self, batch)
         return found
 
-    # --- looking, saving --------------------------------------------------------------------
+    # --- looking ----------------------------------------------------------------------------
     def summary(
         self,
         line_length: int | None = None,
@@ -481,13 +483,20 @@ class Model(Layer):
         """Print the layers with their output shapes and numbers of parameters."""
         print_summary(self, line_length, print_fn, expand_nested, show_trainable, layer_range)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return what makes an equal model, as plain data."""
-        if type(self).__init__ is not Model.__init__ and self._network is None:
-            return super().get_config()
-        from glassnet.models.configuration import network_config
+    @classmethod
+    def is_arranged(cls) -> bool:
+        return cls.__init__ is Model.__init__
 
-        return network_config(self)
+    @property
+    def called(self) -> list[Layer]:
+        return self._need_network("layers").layers
+
+    def arrangement(self) -> dict[str, Any]:
+        return network_config(self, self._network)
+
+    @classmethod
+    def rearranged(cls, config: Mapping[str, Any], *given: Any) -> Any:
+        return cls(**network_arguments(config, *given))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name!r}, built={self.built}>"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from glassnet.graph.tensor import Placeholder, Tensor
 from glassnet.layers import Input, InputLayer
 from glassnet.layers.base import LAYERS, Layer
+from glassnet.models.configuration import sequential_arguments, sequential_config
 from glassnet.models.model import Model
 from glassnet.models.network import Network
 from glassnet.nest import flatten
@@ -107,11 +108,23 @@ class Sequential(Model):
     def _parts(self) -> Any:
         yield from self._stack
 
-    def get_config(self) -> dict[str, Any]:
-        """Return what makes an equal stack, as plain data."""
-        from glassnet.models.configuration import sequential_config
+    @classmethod
+    def is_arranged(cls) -> bool:
+        """Whether the layers are given to it; else an ``__init__`` of a subclass makes them."""
+        return cls.__init__ is Sequential.__init__
 
-        return sequential_config(self)
+    @property
+    def called(self) -> list[Layer]:
+        """The layers, in order."""
+        return self.layers
+
+    def arrangement(self) -> dict[str, Any]:
+        """Return the input and the layers as plain data."""
+        return sequential_config(self, self._entry)
+
+    @classmethod
+    def rearranged(cls, config: Mapping[str, Any], *given: Any) -> Any:
+        return cls(**sequential_arguments(config, *given))
 
 
 def _entry_of(layer: Layer) -> Tensor | None:
