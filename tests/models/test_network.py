@@ -134,6 +134,25 @@ def test_sequential_without_input_is_built_by_data() -> None:
     assert model.count_params() == 5 * 3 + 3 + 3 + 1
 
 
+def test_a_stack_built_by_data_knows_the_mode() -> None:
+    drop = gn.Sequential([layers.Dropout(0.5, seed=1)])
+    ones = np.ones((1, 50), np.float32)
+    assert set(np.unique(np.asarray(drop(ones, training=True)))) == {0.0, 2.0}
+    np.testing.assert_array_equal(np.asarray(drop(ones)), ones)
+    late = gn.Sequential([layers.Dropout(0.5, seed=1)])
+    inputs = gn.Input((50,))
+    model = gn.Model(inputs, late(inputs))
+    assert set(np.unique(np.asarray(model(ones, training=True)))) == {0.0, 2.0}
+
+
+def test_recording_a_model_leaves_nothing_behind() -> None:
+    model = gn.Sequential([gn.Input((3,)), dense(1)])
+    loss = lambda x: np.mean(model(x) ** 2)  # noqa: E731
+    for _ in range(3):
+        gn.grad(loss, variables=model.trainable_weights)(np.ones((2, 3)))
+    assert model._calls == []
+
+
 def test_sequential_add_and_pop() -> None:
     model = gn.Sequential([gn.Input((3,))])
     model.add(dense(4))

@@ -62,6 +62,16 @@ def recording() -> Iterator[Recording]:
 
 
 @contextmanager
+def outside_recording() -> Iterator[None]:
+    """Step out of the recording under way: a functional model is wired, and noted nowhere."""
+    token = _current.set(None)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+@contextmanager
 def scope(name: str) -> Iterator[None]:
     """Name the part of the network that records what follows: ``"block/dense_1"``."""
     outer = _scope.get()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -328,13 +327,13 @@ class Layer(Configurable):
         if call_context() is None and not any(map(is_symbolic, flatten((args, kwargs)))):
             return self._run(args, kwargs)
         args, kwargs = self._prepared(args, kwargs)
-        outermost = call_context() is None
-        with nullcontext() if current_recording() is not None else recording():
+        if current_recording() is not None:
+            return self._record(args, kwargs)
+        with recording():  # no recording is under way: a functional model is being wired
             outputs = self._record(args, kwargs)
-        if outermost:
-            call = LayerCall(self, args, kwargs)
-            outputs = map_structure(lambda t: originating(t, call), outputs)
-            self._calls.append(call)
+        call = LayerCall(self, args, kwargs)
+        outputs = map_structure(lambda t: originating(t, call), outputs)
+        self._calls.append(call)
         return outputs
 
     def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from glassnet.graph.recording import outside_recording
 from glassnet.graph.tensor import Placeholder, Tensor
 from glassnet.layers import Input, InputLayer
 from glassnet.layers.base import LAYERS, Layer
@@ -89,7 +90,8 @@ class Sequential(Model):
         if self._network is not None and len(self._stack) > 1:
             x, first = self._network.outputs, len(self._stack) - 1  # only the new layer is called
         for layer in self._stack[first:]:
-            x = layer(x)
+            with outside_recording():
+                x = layer(x)
             if len(flatten(x)) != 1:
                 raise ValueError(
                     f"Sequential: layer {layer.name!r} gives {len(flatten(x))} outputs; a stack "
