@@ -1,6 +1,7 @@
 """Callbacks: what is called while a model trains."""
 
 from glassnet.callbacks.backup import BackupAndRestore as BackupAndRestore
+from glassnet.callbacks.averages import SwapEMAWeights as SwapEMAWeights
 from glassnet.callbacks.base import CALLBACKS as CALLBACKS
 from glassnet.callbacks.base import Callback as Callback
 from glassnet.callbacks.base import CallbackList as CallbackList

@@ -49,6 +49,7 @@ class ModelCheckpoint(MonitorCallback):
         initial_value_threshold: with ``save_best_only``, the value that is to be beaten first.
 
     Raises:
+        ValueError: for a path that does not end in ``.safetensors``.
         KeyError: where ``filepath`` names a field that the logs do not hold.
 
     >>> import tempfile, numpy as np, glassnet as gn
@@ -75,6 +76,11 @@ class ModelCheckpoint(MonitorCallback):
     ) -> None:
         super().__init__(monitor, mode, initial_value_threshold)
         self.filepath = os.fspath(filepath)
+        if not self.filepath.endswith(".safetensors"):  # told now, not when an epoch is over
+            raise ValueError(
+                "ModelCheckpoint: filepath ends in '.safetensors', for instance "
+                f"{os.path.splitext(self.filepath)[0] + '.safetensors'!r}; got {self.filepath!r}."
+            )
         self.verbose = verbose
         self.save_best_only = save_best_only
         self.save_weights_only = save_weights_only

@@ -18,6 +18,7 @@ from glassnet.models.data import (
     ArraySource,
     Batch,
     IterableSource,
+    NumberedSource,
     check_numbers,
     source_of,
     split_validation,
@@ -138,7 +139,7 @@ def fit(
     _record_first(model, source)
     feed = _Feed(source, steps_per_epoch, progress)
     hooks.call("on_train_begin", {})
-    if isinstance(source, ArraySource):
+    if isinstance(source, (ArraySource, NumberedSource)):
         source.seed = progress.seed  # another one, where a backup was taken up
     logs: dict[str, Any] = {}
     try:
@@ -159,6 +160,8 @@ def fit(
     except BaseException as error:
         hooks.call("on_train_abort", error)
         raise
+    if epochs > initial_epoch:
+        model.optimizer.finalize_variable_values(model.trainable_weights)
     hooks.call("on_train_end", logs)
     return history
 
@@ -197,7 +200,7 @@ def _train_epoch(model: Model, feed: _Feed, hooks: CallbackList) -> dict[str, An
             hooks.call("on_train_batch_end", progress.batch - 1, lazy)
         if model.stop_training:
             break
-    return model.get_metrics_result() if progress.batch else {}
+    return _results(model) if progress.batch else {}
 
 
 class LazyLogs(dict[str, Any]):
@@ -210,7 +213,7 @@ class LazyLogs(dict[str, Any]):
     def _fill(self) -> None:
         if self._model is not None:
             model, self._model = self._model, None
-            self.update(model.get_metrics_result())
+            self.update(_results(model))
 
     def __getitem__(self, key: str) -> Any:
         self._fill()
@@ -321,7 +324,7 @@ def evaluate(
         model.check_data(source.data.x)
     hooks = _callbacks(model, callbacks, None, verbose, {"steps": steps or source.steps})
     logs = _evaluate(model, source, steps, hooks)
-    return logs if return_dict else _as_list(logs)
+    return logs if return_dict else _as_list(model, logs)
 
 
 def _evaluate(
@@ -337,7 +340,7 @@ def _evaluate(
         hooks.call("on_test_batch_begin", i, {})
         runner.run(batch, whole)
         hooks.call("on_test_batch_end", i, LazyLogs(model))
-    logs = model.get_metrics_result()
+    logs = _results(model)
     hooks.call("on_test_end", logs)
     if not logs:
         raise ValueError("The data gave no batch to evaluate.")
@@ -403,16 +406,16 @@ def train_on_batch(
         Runner(model, "train").run(batch)
     except NonFiniteStep as stopped:
         raise stopped.explained(0) from None
-    logs = model.get_metrics_result()
-    return logs if return_dict else _as_list(logs)
+    logs = _results(model)
+    return logs if return_dict else _as_list(model, logs)
 
 
 def test_on_batch(model: Model, x: Any, y: Any, sample_weight: Any, return_dict: bool) -> Any:
     """Evaluate one batch; see `Model.test_on_batch`."""
     _need_compiled(model, "test_on_batch")
     Runner(model, "test").run(_one_batch(model, x, y, sample_weight, None))
-    logs = model.get_metrics_result()
-    return logs if return_dict else _as_list(logs)
+    logs = _results(model)
+    return logs if return_dict else _as_list(model, logs)
 
 
 def predict_on_batch(model: Model, x: Any) -> Any:
@@ -447,8 +450,13 @@ def _callbacks(
     return CallbackList(chosen, model, {"verbose": level, **params})
 
 
-def _as_list(logs: dict[str, Any]) -> Any:
-    values = list(logs.values())
+def _results(model: Model) -> dict[str, Any]:
+    """The loss and the metrics, sorted by name as Keras's logs are."""
+    return dict(sorted(model.get_metrics_result().items()))
+
+
+def _as_list(model: Model, logs: dict[str, Any]) -> Any:
+    values = [logs[name] for name in model.metrics_names]
     return values[0] if len(values) == 1 else values
 
 
