@@ -20,7 +20,7 @@ LEVELS = [
     {"layers"},
     {"losses", "metrics", "optimizers", "callbacks"},
     {"models"},
-    {"files", "explain", "plots"},
+    {"files", "explain", "plots", "backend", "saving"},
     {"cli"},
 ]
 """What may import what: a package imports those above it and those on its own line."""

@@ -12,6 +12,7 @@ differentiated and shown.
 """
 
 from glassnet import activations as activations
+from glassnet import backend as backend
 from glassnet import callbacks as callbacks
 from glassnet import config as config
 from glassnet import constraints as constraints
@@ -27,6 +28,7 @@ from glassnet import ops as ops
 from glassnet import optimizers as optimizers
 from glassnet import random as random
 from glassnet import regularizers as regularizers
+from glassnet import saving as saving
 from glassnet import utils as utils
 from glassnet.calculus import grad as grad
 from glassnet.calculus import hessian as hessian
@@ -38,10 +40,15 @@ from glassnet.calculus import value_and_grad as value_and_grad
 from glassnet.calculus import vjp as vjp
 from glassnet.graph.tensor import Tensor as Tensor
 from glassnet.graph.variable import Variable as Variable
+from glassnet.initializers import Initializer as Initializer
 from glassnet.layers import Input as Input
 from glassnet.layers import Layer as Layer
+from glassnet.losses import Loss as Loss
+from glassnet.metrics import Metric as Metric
 from glassnet.files import load as load
 from glassnet.models import Model as Model
 from glassnet.models import Sequential as Sequential
+from glassnet.optimizers import Optimizer as Optimizer
+from glassnet.regularizers import Regularizer as Regularizer
 
 __version__ = "0.1.0"

@@ -55,6 +55,15 @@ def image_data_format() -> str:
     return "channels_last"
 
 
+def set_image_data_format(data_format: str) -> None:
+    """Accept ``"channels_last"``; there is no other layout to set."""
+    if data_format != "channels_last":
+        raise ValueError(
+            "glassnet's images are (m, height, width, channels), channels_last; got "
+            f"{data_format!r}. Turn images round with np.moveaxis(x, 1, -1)."
+        )
+
+
 def check_graphs() -> bool:
     """Tell whether every graph is held against the specification before it runs.
 

@@ -28,6 +28,9 @@ T = TypeVar("T")
 REGISTRIES: dict[str, Registry] = {}
 """Every registry by its kind: "layer", "loss", "optimizer" …"""
 
+CUSTOM: dict[str, Any] = {}
+"""What code has made known by name; `glassnet.utils.custom` fills it."""
+
 
 class Registry:
     """The bricks of one kind, by name.
@@ -63,14 +66,14 @@ class Registry:
         Raises:
             ValueError: naming the nearest right name.
         """
-        if custom_objects and name in custom_objects:
-            return custom_objects[name]
+        if name in (known := {**CUSTOM, **(custom_objects or {})}):
+            return known[name]
         key = name if name in self._names else name.lower()
         if key in self._names:
             return self.entries[self._names[key]]
         near = difflib.get_close_matches(name, self._names, n=1, cutoff=0.5)
-        known = ", ".join(sorted({snake_case(n) for n in self.entries}))
-        hint = f"Did you mean {near[0]!r}?" if near else f"There are: {known}."
+        names = ", ".join(sorted({snake_case(n) for n in self.entries}))
+        hint = f"Did you mean {near[0]!r}?" if near else f"There are: {names}."
         raise ValueError(
             f"There is no {self.kind} called {name!r}. {hint} "
             "One of your own is passed itself, not by its name."
@@ -352,6 +355,8 @@ def _named(kind: Any, name: Any, custom_objects: Mapping[str, Any] | None) -> An
         raise ValueError(f"Expected the kind and the name of a brick; got {kind!r} and {name!r}.")
     if custom_objects and name in custom_objects:
         return custom_objects[name]
+    if kind == "custom" and name in CUSTOM:
+        return CUSTOM[name]
     registry = REGISTRIES.get(kind)
     if registry is None or name not in registry.entries:
         call = name if name.isidentifier() else "…"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -17,24 +16,11 @@ from glassnet.graph.tensor import Constant, Placeholder, Tensor
 from glassnet.graph.variable import Variable
 from glassnet.nest import flatten, map_structure
 from glassnet.ops.rounding import identity_node
+from glassnet.utils.session import auto_name as auto_name
+from glassnet.utils.session import reset_names as reset_names
 
 if TYPE_CHECKING:
     from glassnet.layers.base import Layer
-
-_names: Counter[str] = Counter()
-
-
-def auto_name(kind: str) -> str:
-    """Return ``kind``, then ``kind_1``, ``kind_2`` …, as Keras numbers its layers."""
-    count = _names[kind]
-    _names[kind] += 1
-    return f"{kind}_{count}" if count else kind
-
-
-def reset_names() -> None:
-    """Start the numbering of automatic names anew."""
-    _names.clear()
-
 
 @dataclass
 class CallContext:

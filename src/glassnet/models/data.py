@@ -14,6 +14,7 @@ import numpy as np
 from glassnet.graph.recording import as_tensor
 from glassnet.layers.calling import is_numbers
 from glassnet.nest import flatten, map_structure
+from glassnet.utils import PyDataset
 
 
 class Batch(NamedTuple):
@@ -55,10 +56,7 @@ class ArraySource:
         self.steps: int | None = math.ceil(self.size / self.batch_size)
 
     def batches(self, key: int, skip: int = 0) -> Iterator[Batch]:
-        order = None
-        if self.shuffle:
-            bits = np.random.Philox(key=np.array([self.seed, key], np.uint64))
-            order = np.random.Generator(bits).permutation(self.size)
+        order = shuffled(self.size, self.seed, key) if self.shuffle else None
         for start in range(skip * self.batch_size, self.size, self.batch_size):
             stop = min(start + self.batch_size, self.size)
             rows = slice(start, stop) if order is None else order[start:stop]
@@ -104,6 +102,40 @@ class IterableSource:
         return batch._replace(sample_weight=weights_of_classes(batch.y, self.class_weight))
 
 
+@dataclass
+class NumberedSource(IterableSource):
+    """Batches that can be asked for by number: a `PyDataset`, in a new order in each pass."""
+
+    shuffle: bool = False
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        self.restarts = True
+        self.steps = self.iterable.num_batches
+
+    def batches(self, key: int, skip: int = 0) -> Iterator[Batch]:
+        self.iterable.on_epoch_begin()
+        numbers: Iterable[int] = itertools.count()
+        if self.steps is not None:
+            self.steps = self.iterable.num_batches
+            numbers = range(self.steps)
+            if self.shuffle:
+                numbers = shuffled(self.steps, self.seed, key).tolist()
+        for number in itertools.islice(numbers, skip, None):
+            yield self._weighted(_as_batch(self.iterable[number]))
+        self.iterable.on_epoch_end()
+
+    def first(self) -> Batch | None:
+        """Return a batch like those to come; None for no data."""
+        return None if self.steps == 0 else self._weighted(_as_batch(self.iterable[0]))
+
+
+def shuffled(size: int, seed: int, key: int) -> np.ndarray:
+    """Return the numbers below ``size`` in an order that is a pure function of (seed, key)."""
+    bits = np.random.Philox(key=np.array([seed, key], np.uint64))
+    return np.random.Generator(bits).permutation(size)
+
+
 def source_of(
     x: Any,
     y: Any = None,
@@ -123,6 +155,8 @@ def source_of(
                 "x yields batches, so targets and weights come with them: yield (x, y) or "
                 "(x, y, sample_weight), and pass no y= or sample_weight=."
             )
+        if isinstance(x, PyDataset):
+            return NumberedSource(x, class_weight, bool(shuffle), seed)
         return IterableSource(x, class_weight)
     if class_weight is not None:
         if sample_weight is not None:
