@@ -116,8 +116,9 @@ def _is_notebook() -> bool:
 
 def can_write(stream: Any, text: str) -> bool:
     """Tell whether the stream's encoding has all characters of the text."""
+    encoding = getattr(stream, "encoding", None)  # None: text is kept as text
     try:
-        text.encode(getattr(stream, "encoding", None) or "ascii")
+        text.encode(encoding or "utf-8")
     except (UnicodeEncodeError, LookupError):
         return False
     return True

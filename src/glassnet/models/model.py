@@ -480,7 +480,7 @@ class Model(SavedModel):
         show_trainable: bool = False,
         layer_range: tuple[str, str] | None = None,
     ) -> None:
-        """Print the layers with their output shapes and numbers of parameters."""
+        """Print the layers, their output shapes and numbers of parameters; see `print_summary`."""
         print_summary(self, line_length, print_fn, expand_nested, show_trainable, layer_range)
 
     @classmethod

@@ -51,6 +51,23 @@ def print_summary(
         expand_nested: whether the layers of models in the model are listed too.
         show_trainable: whether there is a column that says which layers are trained.
         layer_range: the names of the first and the last layer to list, or patterns of them.
+
+    Raises:
+        ValueError: where ``layer_range`` fits no layer.
+
+    >>> import glassnet as gn
+    >>> hidden, out = gn.layers.Dense(3, name="hidden"), gn.layers.Dense(1, name="out")
+    >>> gn.Sequential([gn.Input((2,)), hidden, out], name="small").summary(line_length=60)
+    Model: "small"
+    ┌────────────────┬──────────────┬─────────┐
+    │ Layer (type)   │ Output Shape │ Param # │
+    ├────────────────┼──────────────┼─────────┤
+    │ hidden (Dense) │ (None, 3)    │       9 │
+    │ out (Dense)    │ (None, 1)    │       4 │
+    └────────────────┴──────────────┴─────────┘
+     Total params: 13 (52.00 B)
+     Trainable params: 13 (52.00 B)
+     Non-trainable params: 0 (0.00 B)
     """
     width = line_length or shutil.get_terminal_size((100, 24)).columns
     plain = print_fn is None and not can_write(sys.stdout, _LINES)
