@@ -42,11 +42,13 @@ def picture(image: np.ndarray, height: int = 14) -> list[str]:
 def pictures_in_a_row(
     images: Sequence[np.ndarray], captions: Sequence[Sequence[str]], gap: int = 3
 ) -> str:
-    """Return several images beside each other, with captions beneath."""
+    """Return several images beside each other, with captions beneath; blank margins are cut."""
+    drawings = [picture(image) for image in images]
+    inked = [i for i, lines in enumerate(zip(*drawings, strict=True)) if "".join(lines).strip()]
+    shown = slice(inked[0], inked[-1] + 1) if inked else slice(0, 1)
     columns = []
-    for image, caption in zip(images, captions, strict=True):
-        drawn = picture(image)
-        width = max(len(drawn[0]), *(len(c) for c in caption))
-        columns.append([line.ljust(width) for line in (*drawn, *caption)])
+    for drawing, caption in zip(drawings, captions, strict=True):
+        width = max(len(drawing[0]), *(len(c) for c in caption))
+        columns.append([line.ljust(width) for line in (*drawing[shown], *caption)])
     rows = zip(*columns, strict=True)
     return "\n".join((" " * gap).join(row).rstrip() for row in rows)

@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+import math
 import time
 from argparse import Namespace
+from typing import Any
 
 import numpy as np
 
 from glassnet import metrics
+from glassnet.callbacks import Callback
 from glassnet.cli.recipes import RECIPES, Recipe
 from glassnet.cli.show import confusion_table, pictures_in_a_row
 from glassnet.models import Model
 from glassnet.utils import set_random_seed
+
+_LINES_BEARABLE = 30
+
+
+class Milestones(Callback):
+    """Tells a dozen epochs of a long run, the last among them."""
+
+    def __init__(self, epochs: int) -> None:
+        self.every = math.ceil(epochs / 12)
+        self.epochs = epochs
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        number = epoch + 1
+        if number % self.every == 0 or number in (1, self.epochs):
+            told = "  ".join(f"{name} {value:.4f}" for name, value in (logs or {}).items())
+            print(f"Epoch {number:>{len(str(self.epochs))}}/{self.epochs}  {told}")
 
 
 def train(options: Namespace) -> int:
@@ -26,9 +45,11 @@ def train(options: Namespace) -> int:
     if not options.quiet:
         model.summary()
     began = time.perf_counter()
+    quiet = options.quiet or epochs > _LINES_BEARABLE
     model.fit(
         x, y, batch_size=batch_size, epochs=epochs, validation_data=(x_test, y_test),
-        verbose=0 if options.quiet else "auto",
+        verbose=0 if quiet else "auto",
+        callbacks=[] if options.quiet or not quiet else [Milestones(epochs)],
     )  # fmt: skip
     print(f"\nTrained in {time.perf_counter() - began:.1f} s.")
     results = model.evaluate(x_test, y_test, verbose=0, return_dict=True)

@@ -181,3 +181,16 @@ from glassnet.ops.contraction import outer as outer
 from glassnet.ops.contraction import tensordot as tensordot
 from glassnet.ops.contraction import vdot as vdot
 from glassnet.ops import random as random
+from glassnet.ops.composed import atleast_2d as atleast_2d
+from glassnet.ops.composed import average as average
+from glassnet.ops.composed import copy as copy
+from glassnet.ops.composed import degrees as degrees
+from glassnet.ops.composed import diff as diff
+from glassnet.ops.composed import fliplr as fliplr
+from glassnet.ops.composed import flipud as flipud
+from glassnet.ops.composed import heaviside as heaviside
+from glassnet.ops.composed import matrix_transpose as matrix_transpose
+from glassnet.ops.composed import ndim as ndim
+from glassnet.ops.composed import ptp as ptp
+from glassnet.ops.composed import radians as radians
+from glassnet.ops.composed import size as size

@@ -204,6 +204,7 @@ def ones_like(x: Any, dtype: Any = None) -> Tensor:
     return full(x.shape, 1, x.dtype if dtype is None else dtype)
 
 
+@implements(np.shape)
 def shape(x: Any) -> tuple[Size, ...]:
     """Return the shape of ``x``: numbers, and named sizes such as the batch ``m``."""
     return as_tensor(x).shape

@@ -1,0 +1,113 @@
+"""NumPy functions that other functions of ours make up, so that plain NumPy code runs on tensors."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from glassnet.graph.dimension import Size, product
+from glassnet.graph.recording import as_tensor
+from glassnet.graph.tensor import Tensor, implements
+from glassnet.ops.comparison import where
+from glassnet.ops.elementwise import multiply, subtract
+from glassnet.ops.joining import flip
+from glassnet.ops.operands import normalize_axis
+from glassnet.ops.reduction import max, mean, min, sum
+from glassnet.ops.shaping import reshape, transpose
+
+
+@implements(np.ndim)
+def ndim(x: Any) -> int:
+    """Return the number of axes."""
+    return as_tensor(x).ndim
+
+
+@implements(np.size)
+def size(x: Any, axis: int | None = None) -> Size:
+    """Return the number of entries, or of those along ``axis``; named where only a run tells."""
+    x = as_tensor(x)
+    return product(x.shape) if axis is None else x.shape[normalize_axis(axis, x.ndim)]
+
+
+@implements(np.copy)
+def copy(x: Any) -> Tensor:
+    """Return ``x``: a tensor is never written into, so it is its own copy."""
+    return as_tensor(x)
+
+
+@implements(np.diff)
+def diff(x: Any, n: int = 1, axis: int = -1) -> Tensor:
+    """Return the differences ``xᵢ₊₁ - xᵢ`` of neighbours along ``axis``, taken ``n`` times.
+
+    >>> from glassnet import ops
+    >>> ops.diff([1.0, 4.0, 9.0]).tolist()
+    [3.0, 5.0]
+    """
+    x = as_tensor(x)
+    if n < 0:
+        raise ValueError(f"diff: n is at least 0; got {n}.")
+    before = (slice(None),) * normalize_axis(axis, x.ndim)
+    for _ in range(n):
+        x = subtract(x[(*before, slice(1, None))], x[(*before, slice(None, -1))])
+    return x
+
+
+@implements(np.ptp)
+def ptp(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """Return the range: the largest entry minus the smallest."""
+    return subtract(max(x, axis, keepdims), min(x, axis, keepdims))
+
+
+@implements(np.average)
+def average(x: Any, axis: Any = None, weights: Any = None) -> Tensor:
+    """Return the weighted mean ``Σ w x / Σ w``; the mean where no weights are given."""
+    if weights is None:
+        return mean(x, axis)
+    return sum(multiply(x, weights), axis) / sum(multiply(weights, as_tensor(x) * 0 + 1), axis)
+
+
+@implements(np.heaviside)
+def heaviside(x1: Any, x2: Any) -> Tensor:
+    """Return 0 below 0, ``x2`` at 0, 1 above; its derivative is 0."""
+    x = as_tensor(x1)
+    return where(x < 0, 0.0, where(x > 0, 1.0, x2)).astype(x.dtype)
+
+
+@implements(np.radians, np.deg2rad)
+def radians(x: Any) -> Tensor:
+    """Return degrees as radians."""
+    return multiply(x, math.pi / 180)
+
+
+@implements(np.degrees, np.rad2deg)
+def degrees(x: Any) -> Tensor:
+    """Return radians as degrees."""
+    return multiply(x, 180 / math.pi)
+
+
+@implements(np.flipud)
+def flipud(x: Any) -> Tensor:
+    """Return the rows in reverse order."""
+    return flip(x, 0)
+
+
+@implements(np.fliplr)
+def fliplr(x: Any) -> Tensor:
+    """Return the columns in reverse order."""
+    return flip(x, 1)
+
+
+@implements(np.matrix_transpose)
+def matrix_transpose(x: Any) -> Tensor:
+    """Return ``x`` with its last two axes swapped."""
+    x = as_tensor(x)
+    return transpose(x, (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
+
+
+@implements(np.atleast_2d)
+def atleast_2d(x: Any) -> Tensor:
+    """Return ``x`` with at least two axes; a vector becomes one row."""
+    x = as_tensor(x)
+    return x if x.ndim >= 2 else reshape(x, (1, -1))
