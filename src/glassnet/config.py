@@ -7,7 +7,6 @@ Names and defaults are those of ``keras.config``: ``floatx()`` is ``"float32"`` 
 from __future__ import annotations
 
 import os
-import secrets
 import threading
 
 import numpy as np
@@ -84,7 +83,7 @@ def set_check_graphs(value: bool) -> None:
 # `set_random_seed` at the top of a script fixes the whole run.
 
 _lock = threading.Lock()
-_sequence: list[int] = [secrets.randbits(62), 0]
+_sequence: list[int] = [int.from_bytes(os.urandom(7), "little"), 0]
 
 
 def set_random_seed(seed: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from typing import Any
 
@@ -28,6 +27,8 @@ class Screen:
     @property
     def width(self) -> int:
         """The columns a line may take: one less than there are, for some terminals wrap there."""
+        import shutil  # brings every archive format with it: too dear at import time
+
         return max(20, shutil.get_terminal_size((100, 24)).columns - 1)
 
     def bar(self, share: float, length: int) -> str:

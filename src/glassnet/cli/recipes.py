@@ -86,6 +86,13 @@ def _dense(*units: int, activation: str = "tanh", last: str | None = None) -> An
     return build
 
 
+def _spirals(x: np.ndarray) -> Model:
+    hidden = [layers.Dense(64, activation="relu", kernel_initializer="he_normal") for _ in range(3)]
+    scale = layers.Normalization()
+    scale.adapt(x)
+    return Sequential([Input((2,)), scale, *hidden, layers.Dense(1, activation="sigmoid")])
+
+
 def _xor(x: np.ndarray) -> Model:
     return Sequential(
         [Input((2,)), layers.Dense(4, activation="tanh"), layers.Dense(1, activation="sigmoid")]
@@ -123,7 +130,8 @@ RECIPES: dict[str, Recipe] = {
     ),
     "fashion-mnist": Recipe(
         "70,000 pictures of clothes, fetched once; the same network",
-        _fashion, _convolutional, _SPARSE, ("accuracy",), 8, 128, 0.002, classes=_CLOTHES, pictures=True,
+        _fashion, _convolutional, _SPARSE, ("accuracy",), 8, 128, 0.002,
+        classes=_CLOTHES, pictures=True,
     ),
     "digits01": Recipe(
         "the zeros and ones of the digits, 20×20 pixels, a 25-15-1 network of sigmoids",
@@ -137,8 +145,8 @@ RECIPES: dict[str, Recipe] = {
     ),
     "spirals": Recipe(
         "two intertwined spirals in the plane",
-        datasets.spirals.load_data, _dense(32, 32, 1, last="sigmoid"), "binary_crossentropy",
-        ("accuracy",), 600, 32, 0.01, classes=("0", "1"), kind="binary",
+        lambda: datasets.spirals.load_data(n=1000), _spirals,
+        "binary_crossentropy", ("accuracy",), 200, 32, 0.01, classes=("0", "1"), kind="binary",
     ),
     "moons": Recipe(
         "two interleaved half circles in the plane",

@@ -15,7 +15,6 @@ import json
 import os
 import warnings
 from collections.abc import Mapping
-from importlib import metadata
 from typing import Any
 
 import numpy as np
@@ -217,6 +216,8 @@ def _to_json(told: Any) -> str:
 
 
 def _version() -> str:
+    from importlib import metadata  # half as dear to import as NumPy; only saving needs it
+
     try:
         return metadata.version("glassnet")
     except metadata.PackageNotFoundError:  # run from a source tree

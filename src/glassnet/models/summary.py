@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import sys
 import textwrap
 from collections import Counter
@@ -69,12 +68,18 @@ def print_summary(
      Trainable params: 13 (52.00 B)
      Non-trainable params: 0 (0.00 B)
     """
-    width = line_length or shutil.get_terminal_size((100, 24)).columns
+    width = line_length or _columns()
     plain = print_fn is None and not can_write(sys.stdout, _LINES)
     text = summary(model, width, expand_nested, show_trainable, layer_range)
     if plain:
         text = text.translate(str.maketrans(_LINES, _ASCII)).replace("…", "...")
     (print_fn or print)(text)
+
+
+def _columns() -> int:
+    import shutil  # brings every archive format with it: too dear at import time
+
+    return shutil.get_terminal_size((100, 24)).columns
 
 
 def summary(

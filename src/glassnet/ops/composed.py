@@ -1,4 +1,4 @@
-"""NumPy functions that other functions of ours make up, so that plain NumPy code runs on tensors."""
+"""NumPy functions made up of others, so that plain NumPy code runs on tensors."""
 
 from __future__ import annotations
 

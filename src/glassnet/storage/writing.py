@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import stat
 from collections.abc import Iterable
 from typing import Any
@@ -60,7 +59,7 @@ def write_whole(path: str | os.PathLike[str], parts: Iterable[Any]) -> None:
 
 def _create(directory: str, name: str) -> tuple[int, str]:
     while True:
-        temporary = os.path.join(directory, f".{name}.{secrets.token_hex(6)}.tmp")
+        temporary = os.path.join(directory, f".{name}.{os.urandom(6).hex()}.tmp")
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
         descriptor = os.open(temporary, flags, 0o666)  # the umask applies, as for any new file
         if _lock(descriptor) is not False and os.fstat(descriptor).st_nlink:
