@@ -318,10 +318,14 @@ class Optimizer(Rated):
         totals = [s + cast(g, s.dtype) for s, g in zip(sums, grads, strict=True)]
         before = dict(opened.updates)
         self._record_update([total / steps for total in totals], variables)
+        after = dict(opened.updates)
+        # A variable stands for its newest value; where no update is due it keeps the one before.
+        opened.updates.clear()
+        opened.updates.update(before)
         for variable in [*variables, *self._variables]:
-            new, old = opened.updates.get(variable), before.get(variable, variable)
-            if new is not None and new is not old:
-                opened.updates[variable] = where(due, new, old)
+            if variable in after and after[variable] is not before.get(variable):
+                after[variable] = where(due, after[variable], variable)
+        opened.updates.update(after)
         for kept, total in zip(sums, totals, strict=True):
             kept.assign(where(due, zeros_like(total), total))
 
