@@ -87,9 +87,11 @@ _sequence: list[int] = [int.from_bytes(os.urandom(7), "little"), 0]
 
 
 def set_random_seed(seed: int) -> None:
-    """Fix every later random choice of glassnet: weights, shuffling, dropout.
+    """Fix every later random choice: weights, shuffling, dropout, and those of the script.
 
     Same seed, same machine, same engine: bitwise the same run. Takes an integer of at least 0.
+    As in Keras, Python's ``random`` and NumPy's global generator get the seed too, for scripts
+    that draw or shuffle their data with them; glassnet itself uses neither.
 
     >>> import glassnet as gn
     >>> gn.utils.set_random_seed(7)
@@ -100,6 +102,10 @@ def set_random_seed(seed: int) -> None:
     """
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
         raise ValueError(f"set_random_seed: expected an integer of at least 0; got {seed!r}.")
+    import random  # noqa: PLC0415 - only scripts need it
+
+    random.seed(int(seed))
+    np.random.seed(int(seed) % 2**32)  # noqa: NPY002 - the generator that scripts use
     with _lock:
         _sequence[:] = [int(seed), 0]
 

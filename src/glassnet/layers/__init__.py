@@ -88,3 +88,5 @@ from glassnet.layers.regularization import GaussianNoise as GaussianNoise
 from glassnet.layers.regularization import SpatialDropout1D as SpatialDropout1D
 from glassnet.layers.regularization import SpatialDropout2D as SpatialDropout2D
 from glassnet.layers.numpy_brick import NumpyLayer as NumpyLayer
+from glassnet.registry import deserialize as deserialize
+from glassnet.registry import serialize as serialize

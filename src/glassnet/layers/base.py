@@ -18,6 +18,7 @@ from glassnet.graph.tensor import Constant, Placeholder, Tensor
 from glassnet.graph.variable import Variable
 from glassnet.layers.calling import (
     LayerCall,
+    as_recorded,
     auto_name,
     call_context,
     call_parameters,
@@ -409,7 +410,7 @@ class Layer(Configurable):
             masks, masked = kwargs.pop("mask"), True
         self.check_input(args[0] if args else None)
         with scope(self.name), calling(training):
-            outputs = self.call(*args, **kwargs)
+            outputs = map_structure(as_recorded, self.call(*args, **kwargs))
             if self.activity_regularizer is not None:
                 for output in flatten(outputs):
                     self.add_loss(self._activity_penalty(output))

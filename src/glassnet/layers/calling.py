@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glassnet.graph.dimension import Dim, Shape
+from glassnet.graph.recording import current_recording
 from glassnet.graph.tensor import Constant, Placeholder, Tensor
 from glassnet.graph.variable import Variable
 from glassnet.nest import flatten, map_structure
@@ -21,6 +22,7 @@ from glassnet.utils.session import reset_names as reset_names
 
 if TYPE_CHECKING:
     from glassnet.layers.base import Layer
+
 
 @dataclass
 class CallContext:
@@ -122,6 +124,14 @@ def originating(value: Any, call: LayerCall) -> Any:
 def mask_of(value: Any) -> Any:
     """Return the mask of a tensor, None for anything else."""
     return value.mask if isinstance(value, Tensor) else None
+
+
+def as_recorded(value: Any) -> Any:
+    """Return what an output stands for: a variable given back, for what it was last assigned."""
+    opened = current_recording()
+    if opened is None or not isinstance(value, Variable):
+        return value
+    return opened.updates.get(value, value)
 
 
 def fresh(outputs: Any, args: tuple[Any, ...]) -> Any:

@@ -59,3 +59,5 @@ from glassnet.losses.distributions import kl_divergence as kl_divergence
 from glassnet.losses.distributions import poisson as poisson
 from glassnet.losses.distributions import dice as dice
 from glassnet.losses.distributions import tversky as tversky
+from glassnet.registry import deserialize as deserialize
+from glassnet.registry import serialize as serialize

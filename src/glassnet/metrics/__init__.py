@@ -86,3 +86,5 @@ from glassnet.losses.hinge import squared_hinge as squared_hinge
 from glassnet.losses.hinge import categorical_hinge as categorical_hinge
 from glassnet.losses.distributions import kl_divergence as kl_divergence
 from glassnet.losses.distributions import poisson as poisson
+from glassnet.registry import deserialize as deserialize
+from glassnet.registry import serialize as serialize

@@ -79,8 +79,8 @@ class CompiledLoss:
         outputs: Sequence[Tensor],
         weights: Sequence[Any],
         names: Sequence[str],
-    ) -> tuple[Tensor, list[tuple[str, Tensor]]]:
-        """Return the total loss and, for several outputs, each one's own."""
+    ) -> tuple[Tensor | None, list[tuple[str, Tensor]]]:
+        """Return the total loss, None for none, and, for several outputs, each one's own."""
         factors = by_output(self.weights, names, "loss_weights")
         parts: list[tuple[str, Tensor]] = []
         total: Tensor | None = None
@@ -102,8 +102,6 @@ class CompiledLoss:
             parts.append((f"{name}_loss", value))
             weighted = value if factor is None else value * factor
             total = weighted if total is None else total + weighted
-        if total is None:
-            raise ValueError("compile() was given no loss for any output; write loss='mse', say.")
         return total, parts if len(names) > 1 else []
 
 

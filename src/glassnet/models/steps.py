@@ -144,7 +144,9 @@ def _forward(model: Model, batch: Batch, opened: Recording, *, training: bool) -
     weights = leaves_by_output(batch.sample_weight, names, "sample_weight")
     loss, parts = model.compiled_loss(targets, flat, weights, names)
     for penalty in (*opened.losses, *model.losses):
-        loss = loss + penalty.astype(loss.dtype)
+        loss = penalty if loss is None else loss + penalty.astype(loss.dtype)
+    if loss is None:
+        raise ValueError("compile() was given no loss for any output; write loss='mse', say.")
     model.compiled_metrics.build(model.compiled_loss, targets, flat, names)
     size = shape_of(flatten(batch.x)[0])[0]
     model.track_losses(loss, parts, size)
