@@ -53,12 +53,19 @@ _KERNELS: dict[str, tuple[int, Kernel]] = {
     "lanczos5": (5, partial(_lanczos, radius=5)),
 }
 """The interpolations between cells: how far each kernel reaches, and the kernel."""
+_MOST_CELLS = 2**20
 
 
 def interpolated(x: Tensor, axis: int, factor: int, interpolation: str) -> Tensor:
     """Return ``x`` with ``factor`` cells for each cell of one axis, by the formula of this file."""
     if factor == 1:
         return x
+    cells = x.shape[axis] if isinstance(x.shape[axis], int) else 1
+    if factor * cells > _MOST_CELLS:  # the weights of the cells are computed when it is recorded
+        raise ValueError(
+            f"Interpolation makes at most {_MOST_CELLS} cells on an axis; {factor} for each of "
+            f"{cells} were asked for."
+        )
     shape = tuple(n if i == axis else 1 for i, n in enumerate(x.shape))
     weights = _spread(ones(shape, x.dtype), axis, factor, interpolation)
     return _spread(x, axis, factor, interpolation) / weights

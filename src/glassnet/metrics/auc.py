@@ -11,7 +11,7 @@ from glassnet.graph.recording import as_tensor, scope
 from glassnet.graph.tensor import Tensor
 from glassnet.losses.reducing import divide_no_nan
 from glassnet.metrics.base import COUNTED_IN, METRICS, Metric, held
-from glassnet.metrics.counting import Counts, counts_at
+from glassnet.metrics.counting import MOST_THRESHOLDS, Counts, counts_at
 from glassnet.ops import log, maximum, mean, minimum, sigmoid, sum, where
 
 _CURVES = ("ROC", "PR", "PRGAIN")
@@ -68,8 +68,10 @@ class AUC(Metric):
         super().__init__(dtype, name)
         self.curve = _one_of(curve, _CURVES, "curve")
         self.summation_method = _one_of(summation_method, _METHODS, "summation_method")
-        if thresholds is None and num_thresholds <= 1:
-            raise ValueError(f"num_thresholds is an integer above 1; got {num_thresholds!r}.")
+        if thresholds is None and not 1 < num_thresholds <= MOST_THRESHOLDS:
+            raise ValueError(
+                f"num_thresholds is an integer from 2 to {MOST_THRESHOLDS}; got {num_thresholds!r}."
+            )
         if num_labels and not multi_label:
             raise ValueError("num_labels belongs to multi_label=True.")
         self.thresholds = None if thresholds is None else [float(t) for t in thresholds]
@@ -78,7 +80,7 @@ class AUC(Metric):
         self.num_labels = num_labels
         self.label_weights = label_weights
         self.from_logits = from_logits
-        steps = num_thresholds - 1
+        steps = self.num_thresholds - 1
         inner = sorted(self.thresholds or [i / steps for i in range(1, steps)])
         # Beyond 0 and 1, so that the curve begins and ends in a corner.
         self._at = [-config.epsilon(), *inner, 1 + config.epsilon()]

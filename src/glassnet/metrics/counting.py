@@ -37,6 +37,10 @@ NEVER = -1e10
 """What a prediction becomes that is not among the k best: below any threshold."""
 
 
+MOST_THRESHOLDS = 1_000_000
+"""More tell nothing new, and a file from outside must not ask for all memory."""
+
+
 class Counts(NamedTuple):
     """The weight of right and wrong answers, one entry a threshold (and a label)."""
 

@@ -8,7 +8,7 @@ from glassnet.graph.recording import scope
 from glassnet.graph.tensor import Tensor
 from glassnet.losses.reducing import divide_no_nan
 from glassnet.metrics.base import METRICS, Metric, held
-from glassnet.metrics.counting import Counts, counts_at
+from glassnet.metrics.counting import MOST_THRESHOLDS, Counts, counts_at
 from glassnet.ops import max, where
 
 
@@ -28,8 +28,10 @@ class _BestWhere(Metric):
         super().__init__(dtype, name)
         if not 0 <= least <= 1:
             raise ValueError(f"{type(self).__name__}: expected a number from 0 to 1; got {least}.")
-        if num_thresholds <= 0:
-            raise ValueError(f"num_thresholds is an integer above 0; got {num_thresholds!r}.")
+        if not 0 < num_thresholds <= MOST_THRESHOLDS:
+            raise ValueError(
+                f"num_thresholds is an integer from 1 to {MOST_THRESHOLDS}; got {num_thresholds!r}."
+            )
         self.num_thresholds = num_thresholds
         self.class_id = class_id
         self._least = least
