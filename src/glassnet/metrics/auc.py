@@ -70,7 +70,8 @@ class AUC(Metric):
         self.summation_method = _one_of(summation_method, _METHODS, "summation_method")
         if thresholds is None and not 1 < num_thresholds <= MOST_THRESHOLDS:
             raise ValueError(
-                f"num_thresholds is an integer from 2 to {MOST_THRESHOLDS}; got {num_thresholds!r}."
+                f"num_thresholds is an integer above 1, at most {MOST_THRESHOLDS}; got "
+                f"{num_thresholds!r}."
             )
         if num_labels and not multi_label:
             raise ValueError("num_labels belongs to multi_label=True.")

@@ -30,7 +30,8 @@ class _BestWhere(Metric):
             raise ValueError(f"{type(self).__name__}: expected a number from 0 to 1; got {least}.")
         if not 0 < num_thresholds <= MOST_THRESHOLDS:
             raise ValueError(
-                f"num_thresholds is an integer from 1 to {MOST_THRESHOLDS}; got {num_thresholds!r}."
+                f"num_thresholds is an integer above 0, at most {MOST_THRESHOLDS}; got "
+                f"{num_thresholds!r}."
             )
         self.num_thresholds = num_thresholds
         self.class_id = class_id
