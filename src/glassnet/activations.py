@@ -42,7 +42,6 @@ from glassnet.ops.functions import tanh as tanh
 from glassnet.ops.softmax import log_softmax as log_softmax
 from glassnet.ops.softmax import softmax as softmax
 from glassnet.registry import Registry
-from glassnet.registry import deserialize as deserialize
 from glassnet.registry import serialize as serialize
 
 ACTIVATIONS = Registry("activation")
@@ -136,6 +135,9 @@ def gelu(x: Any, approximate: bool = False) -> Tensor:
 def exponential(x: Any) -> Tensor:
     """Return ``eˣ``. Derivative: ``eˣ``."""
     return exp(x)
+
+
+deserialize = ACTIVATIONS.get
 
 
 def get(identifier: Any) -> Any:

@@ -15,7 +15,6 @@ from glassnet.ops.functions import relu
 from glassnet.ops.operands import float_operands
 from glassnet.ops.reduction import sum as sum_
 from glassnet.registry import Configurable, Registry
-from glassnet.registry import deserialize as deserialize
 from glassnet.registry import serialize as serialize
 
 CONSTRAINTS = Registry("constraint")
@@ -130,6 +129,8 @@ max_norm = MaxNorm
 non_neg = NonNeg
 unit_norm = UnitNorm
 min_max_norm = MinMaxNorm
+
+deserialize = CONSTRAINTS.get
 
 
 def get(identifier: Any) -> Any:

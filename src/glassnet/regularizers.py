@@ -19,7 +19,6 @@ from glassnet.ops.operands import float_operands
 from glassnet.ops.reduction import sum as sum_
 from glassnet.ops.shaping import transpose
 from glassnet.registry import Configurable, Registry
-from glassnet.registry import deserialize as deserialize
 from glassnet.registry import serialize as serialize
 
 REGULARIZERS = Registry("regularizer")
@@ -146,6 +145,8 @@ l1 = L1
 l2 = L2
 l1_l2 = L1L2
 orthogonal_regularizer = OrthogonalRegularizer
+
+deserialize = REGULARIZERS.get
 
 
 def get(identifier: Any) -> Any:

@@ -22,7 +22,6 @@ from glassnet.ops.elementwise import cast, log
 from glassnet.ops.rounding import ceil, floor
 from glassnet.ops.trigonometry import cos
 from glassnet.registry import Configurable, Registry
-from glassnet.registry import deserialize as deserialize
 from glassnet.registry import serialize as serialize
 
 SCHEDULES = Registry("schedule")
@@ -331,6 +330,9 @@ class CosineDecayRestarts(_Schedule):
         period = floor(log(1 + (q - 1) * t) / math.log(q) + 1e-9)
         length = q**period
         return period, (t - (length - 1) / (q - 1)) / length
+
+
+deserialize = SCHEDULES.get
 
 
 def get(identifier: Any) -> Any:

@@ -24,7 +24,6 @@ from glassnet.initializers.scaling import LecunNormal as LecunNormal
 from glassnet.initializers.scaling import LecunUniform as LecunUniform
 from glassnet.initializers.scaling import Orthogonal as Orthogonal
 from glassnet.initializers.scaling import VarianceScaling as VarianceScaling
-from glassnet.registry import deserialize as deserialize
 from glassnet.registry import serialize as serialize
 
 # Keras's other names for the classes.
@@ -45,6 +44,8 @@ random_uniform = RandomUniform
 truncated_normal = TruncatedNormal
 variance_scaling = VarianceScaling
 zeros = Zeros
+
+deserialize = INITIALIZERS.get
 
 
 def get(identifier: Any) -> Any:

@@ -17,8 +17,9 @@ from glassnet.optimizers.adaptive import RMSprop as RMSprop
 from glassnet.optimizers.sgd import SGD as SGD
 from glassnet.optimizers.sgd import Ftrl as Ftrl
 from glassnet.optimizers.sgd import Lion as Lion
-from glassnet.registry import deserialize as deserialize
 from glassnet.registry import serialize as serialize
+
+deserialize = OPTIMIZERS.get
 
 
 def get(identifier: Any) -> Any:
