@@ -83,7 +83,7 @@ class Adam(_Averaging):
 
     >>> import numpy as np, glassnet as gn
     >>> w = gn.Variable([1.0, 1.0])
-    >>> gn.optimizers.Adam(learning_rate=0.25).apply([np.array([1e3, -1e-3])], [w])
+    >>> gn.optimizers.Adam(learning_rate=0.25).apply([np.array([1e3, -1.0])], [w])
     >>> w.numpy().round(3).tolist()
     [0.75, 1.25]
     """
