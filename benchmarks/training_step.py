@@ -17,6 +17,7 @@ import numpy as np
 
 import glassnet as gn
 from benchmarks.by_hand import DenseNetworkByHand
+from glassnet.models.guard import all_finite
 
 BATCH, EXAMPLES = 128, 12_800
 
@@ -64,6 +65,17 @@ def microseconds_a_step(run: Callable[[], object]) -> float:
     return (time.perf_counter() - began) / (EXAMPLES // BATCH) * 1e6
 
 
+def microseconds_of_check(model: gn.Sequential) -> float:
+    weights = [w.value for w in model.trainable_weights]
+    loss = [np.float32(0.5)]
+    times = []
+    for _ in range(300):
+        began = time.perf_counter()
+        all_finite(loss, weights)
+        times.append(time.perf_counter() - began)
+    return statistics.median(times) * 1e6
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=15)
@@ -89,6 +101,8 @@ def main() -> None:
         low, high = min(found), max(found)
         print(f"{name:<10} median {statistics.median(found):7.0f} µs a step "
               f"({low:.0f} … {high:.0f})")  # fmt: skip
+    share = microseconds_of_check(model) / statistics.median(times["glassnet"])
+    print(f"the check for NaN and infinity, timed alone: {share:.2%} of a step")
     for name, base in (("glassnet", "by hand"), ("glassnet", "unchecked")):
         ratios = [a / b for a, b in zip(times[name], times[base], strict=True)]
         print(f"{name} / {base}: median of {repeats} ratios {statistics.median(ratios):.3f}")
