@@ -113,7 +113,7 @@ def train_step(model: Model, batch: Batch) -> Step:
     with recording() as opened:
         forward = _forward(model, symbolic, opened, training=True)
         variables = model.trainable_weights
-        slopes = gradients([forward.loss], variables)
+        slopes = gradients([model.optimizer.scale_loss(forward.loss)], variables)
         if variables:
             model.optimizer.apply(slopes, variables)
     return Step(inputs, [forward.loss], opened.updates, variables, forward)

@@ -61,7 +61,8 @@ class Optimizer(Rated):
     ``variable.assign(new)``.
 
     Args:
-        learning_rate: η: a number, a schedule, or a function without arguments.
+        learning_rate: η: a number, a schedule, or a function without arguments. The function is
+            asked when an update is recorded: at every ``apply`` on arrays, but once in ``fit``.
         weight_decay: λ: every step first takes ``λ η w`` from each weight w; none for None.
         clipnorm: the greatest length of the gradient of one variable.
         clipvalue: the greatest absolute value of an entry of a gradient.
@@ -109,6 +110,8 @@ class Optimizer(Rated):
         self._undecayed_names: re.Pattern[str] | None = None
         self._shared: dict[Hashable, Any] | None = None
         self._updates = Updates()
+        arguments = constructor_arguments(type(self))
+        self._hyperparameters = [n for n in arguments if n != "learning_rate"]
         self._iterations = self.add_variable((), "zeros", "int64", name="iteration")
         self._learning_rate = self._as_rate(learning_rate)
 
@@ -247,30 +250,28 @@ class Optimizer(Rated):
         return variables
 
     def _check_pair(self, gradient: Any, variable: Variable) -> None:
-        what = type(self).__name__
-        label = variable.path or repr(variable)
         if id(variable) not in self._places:
             raise ValueError(
-                f"{what} was built for other variables; it does not know {label!r}. Make a new "
-                "optimizer for new variables."
+                f"{type(self).__name__} was built for other variables; it does not know "
+                f"{_label(variable)}. Make a new optimizer for new variables."
             )
         if gradient is None:
             raise ValueError(
-                f"{what}.apply: the gradient of {label!r} is None. A variable that the loss does "
-                "not depend on has a gradient of zeros; leave it out of the list to keep it."
+                f"{type(self).__name__}.apply: the gradient of {_label(variable)} is None. A "
+                "variable that the loss does not depend on has a gradient of zeros; leave it out "
+                "of the list to keep it."
             )
         shape = gradient.shape if isinstance(gradient, Tensor) else np.shape(gradient)
         if tuple(shape) != variable.shape:
             raise ValueError(
-                f"{what}.apply: the gradient of {label!r} has shape {display(shape)}; the "
-                f"variable has {display(variable.shape)}."
+                f"{type(self).__name__}.apply: the gradient of {_label(variable)} has shape "
+                f"{display(shape)}; the variable has {display(variable.shape)}."
             )
 
     def _settings(self, variables: Sequence[Variable]) -> Hashable:
         """What the recorded update depends on beside the gradients."""
-        own = [n for n in constructor_arguments(type(self)) if n != "learning_rate"]
         return (
-            tuple(repr(getattr(self, name)) for name in own),
+            tuple(repr(getattr(self, name)) for name in self._hyperparameters),
             Same(self._learning_rate),
             tuple(Same(v.constraint) for v in variables),
         )
@@ -397,13 +398,17 @@ class Optimizer(Rated):
     # --- configuration ------------------------------------------------------------------------
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal optimizer, as plain data."""
-        names = [n for n in constructor_arguments(type(self)) if n != "learning_rate"]
         rate = self._learning_rate
         saved = float(rate.value) if isinstance(rate, Variable) else serialize(rate)
-        return {"learning_rate": saved, **{n: serialize(getattr(self, n)) for n in names}}
+        others = {name: serialize(getattr(self, name)) for name in self._hyperparameters}
+        return {"learning_rate": saved, **others}
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name!r}, learning_rate={self._learning_rate!r}>"
+
+
+def _label(variable: Variable) -> str:
+    return repr(variable.path) if variable.path else repr(variable)
 
 
 def _shrinking(squares: Tensor, length: float) -> Tensor:
