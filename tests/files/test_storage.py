@@ -346,7 +346,7 @@ def keras_like(buffer: io.BytesIO) -> None:
     ("content", "name"),
     [
         (pickled(), "pickle"),
-        *((pickle.dumps([1], protocol), "pickle") for protocol in range(6)),
+        *((pickle.dumps([1.5], protocol), "pickle") for protocol in range(6)),
         (zipped(lambda b: np.savez(b, a=np.zeros(3))), "zip archive"),
         (zipped(keras_like), "zip archive"),
         (zipped(lambda b: np.save(b, np.zeros(3))), "NumPy array file"),

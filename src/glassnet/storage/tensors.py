@@ -230,9 +230,8 @@ class _Reader:
         """Read the header; return its entries in the order of their bytes."""
         start = self._bytes(min(self.size, 16))
         if self.size < 8 + 2:
-            raise self.refuse(
-                "it is empty" if not self.size else "it is cut off in its first bytes"
-            )
+            short = "it is cut off in its first bytes" if self.size else "it is empty"
+            raise self.refuse(_other_format(start) or short)
         length = int.from_bytes(start[:8], "little")
         if length > MAX_HEADER or length > self.size - 8 or start[8:9] != b"{":
             raise self.refuse(_other_format(start) or self._bad_start(length))
@@ -347,7 +346,10 @@ _OTHERS = (
     (b"\x1f\x8b", "a gzip archive"),
     (b"GGUF", "a GGUF file"),
     *((bytes([0x80, n]), "a Python pickle, which could run code") for n in range(6)),
-    *((start, "a Python pickle, which could run code") for start in (b"(dp", b"(lp", b"cos\n")),
+    *(
+        (start, "a Python pickle, which could run code")
+        for start in (b"(dp", b"(lp", b"}q", b"]q", b"c")
+    ),
 )
 
 

@@ -32,6 +32,7 @@ def write_whole(path: str | os.PathLike[str], parts: Iterable[Any]) -> None:
 
     Raises:
         OSError: where it can't be written; then nothing has changed and nothing is left behind.
+            One message tells the exception: the new file stands, but its name is not flushed.
     """
     target = os.path.realpath(path)
     directory, name = os.path.split(target)
@@ -48,7 +49,10 @@ def write_whole(path: str | os.PathLike[str], parts: Iterable[Any]) -> None:
         temporary = ""
         _flush_directory(directory)
     except OSError as error:
-        raise OSError(error.errno, _explained(error, path, directory), os.fspath(path)) from error
+        told = _explained(error, path, directory)
+        if descriptor >= 0 and not temporary:
+            told = f"{os.fspath(path)} was saved, but may not survive a power cut: {error.strerror}"
+        raise OSError(error.errno, told, os.fspath(path)) from error
     finally:
         if descriptor >= 0:
             os.close(descriptor)
