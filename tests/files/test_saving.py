@@ -216,22 +216,10 @@ def test_large_constants_are_tensors_of_the_file(tmp_path: Path) -> None:
 
 
 # --- training state ---------------------------------------------------------------------------
+NAMES = ["sgd", "rmsprop", "adagrad", "adadelta", "adam", "adamw", "adamax", "nadam", "ftrl"]
+NAMES += ["lion"]
 OPTIMIZERS: dict[str, Callable[[], Any]] = {
-    **{
-        name: (lambda name=name: gn.optimizers.get(name))
-        for name in [
-            "sgd",
-            "rmsprop",
-            "adagrad",
-            "adadelta",
-            "adam",
-            "adamw",
-            "adamax",
-            "nadam",
-            "ftrl",
-            "lion",
-        ]
-    },
+    **{name: (lambda name=name: gn.optimizers.get(name)) for name in NAMES},
     "momentum": lambda: gn.optimizers.SGD(0.05, momentum=0.9, nesterov=True),
     "amsgrad": lambda: gn.optimizers.Adam(amsgrad=True, clipnorm=0.1),
     "average": lambda: gn.optimizers.Adam(use_ema=True, ema_overwrite_frequency=3),
