@@ -84,6 +84,8 @@ class Layer(Configurable):
                 f"{type(self).__name__} takes no argument {', '.join(map(repr, kwargs))}. It takes "
                 f"{', '.join(constructor_arguments(type(self)))}."
             )
+        if name is not None and not isinstance(name, str):
+            raise TypeError(f"{type(self).__name__}: name is a text; got {name!r}.")
         self.declared_input_shape = None if given is None else tuple(given)
         self.name = name if name is not None else auto_name(snake_case(type(self).__name__))
         self.activity_regularizer = regularizers.get(activity_regularizer)

@@ -53,6 +53,8 @@ class CompiledLoss:
     """
 
     def __init__(self, loss: Any, weights: Any = None) -> None:
+        for one in flatten(loss):
+            losses.get(one)  # an unknown name is told here, not when training begins
         self.given = loss
         self.weights = weights
         self._found: dict[tuple[str, ...], list[Any]] = {}
@@ -105,6 +107,9 @@ class CompiledLoss:
         return total, parts if len(names) > 1 else []
 
 
+_BY_LOSS = ("accuracy", "acc", "crossentropy", "ce")  # which is meant, the loss tells
+
+
 class CompiledMetrics:
     """The metrics of all outputs.
 
@@ -114,6 +119,9 @@ class CompiledMetrics:
     """
 
     def __init__(self, given: Any, weighted: Any) -> None:
+        for one in flatten([given, weighted]):
+            if isinstance(one, str) and one.lower() not in _BY_LOSS:
+                metrics.METRICS.find(one)
         self.given, self.weighted = given, weighted
         self.entries: list[tuple[int, str, Any, bool]] | None = None
         """(output, name in the logs, metric, heeds weights), once the outputs are known."""
