@@ -48,7 +48,7 @@ def save_picture(model: gn.Sequential, path: str) -> None:
         axes.scatter(*chosen.T, marker=marker, s=90, c="white", edgecolors="black",
                      label=f"xor = {label}")  # fmt: skip
     axes.set(title="XOR: what the network says", xlabel="first input", ylabel="second input")
-    axes.legend(loc="center")
+    figure.legend(loc="outside lower center", ncols=2, frameon=False)
     figure.colorbar(filled, label="probability of 1")
     figure.savefig(path, dpi=150)
 
