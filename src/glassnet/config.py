@@ -102,7 +102,7 @@ def set_random_seed(seed: int) -> None:
     """
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
         raise ValueError(f"set_random_seed: expected an integer of at least 0; got {seed!r}.")
-    import random  # noqa: PLC0415 - only scripts need it
+    import random  # here, not above: only scripts need it, and imports take time
 
     random.seed(int(seed))
     np.random.seed(int(seed) % 2**32)  # noqa: NPY002 - the generator that scripts use

@@ -199,6 +199,10 @@ class ELU(Layer):
 
     Source: D.-A. Clevert, T. Unterthiner, S. Hochreiter, "Fast and accurate deep network learning
     by exponential linear units (ELUs)", ICLR 2016.
+
+    >>> import numpy as np, glassnet as gn
+    >>> print(gn.layers.ELU()(np.array([-1.0, 0.0, 2.0])).numpy().round(3))
+    [-0.632  0.     2.   ]
     """
 
     def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:

@@ -53,7 +53,7 @@ class _ZeroPadding(Spatial):
 
 @LAYERS.add()
 class ZeroPadding1D(_ZeroPadding):
-    """Zeros before and after each sequence.
+    """``A = [0, …, 0, X, 0, …, 0]``: zeros before and after each sequence.
 
     Args:
         padding: how many steps of zeros: one integer for both ends, or ``(before, after)``.
@@ -77,7 +77,7 @@ class ZeroPadding1D(_ZeroPadding):
 
 @LAYERS.add()
 class ZeroPadding2D(_ZeroPadding):
-    """Zeros around each image.
+    """``A[i, p + top, q + left, c] = X[i, p, q, c]``, and zeros around.
 
     Args:
         padding: how many zeros: one integer for all sides, ``(rows, columns)``, or

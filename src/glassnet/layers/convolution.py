@@ -177,6 +177,11 @@ class Conv3D(_Convolution):
     integer or three.
 
     Shapes: X (m, depth, height, width, c), W (k₁, k₂, k₃, c / groups, filters), b (filters,).
+
+    >>> import numpy as np, glassnet as gn
+    >>> layer = gn.layers.Conv3D(1, 2, kernel_initializer="ones")
+    >>> layer(np.ones((1, 2, 2, 2, 1))).tolist()
+    [[[[[8.0]]]]]
     """
 
     rank = 3

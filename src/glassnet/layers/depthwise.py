@@ -207,6 +207,13 @@ class SeparableConv1D(_SeparableConvolution):
     Arguments are those of `SeparableConv2D`, with one integer for the one spatial axis.
 
     Shapes: X (m, n, c), D (k, c, r), P (1, c·r, filters), b (filters,), A (m, o, filters).
+
+    >>> import numpy as np, glassnet as gn
+    >>> layer = gn.layers.SeparableConv1D(
+    ...     1, 2, depthwise_initializer="ones", pointwise_initializer="ones"
+    ... )
+    >>> layer(np.ones((1, 3, 2))).tolist()
+    [[[4.0], [4.0]]]
     """
 
     rank = 1

@@ -17,6 +17,10 @@ class Identity(Layer):
     """``A = X``: a place for a layer that is not there.
 
     Shapes: any, and A has the shape of X.
+
+    >>> import numpy as np, glassnet as gn
+    >>> gn.layers.Identity()(np.array([[1.0, 2.0]])).tolist()
+    [[1.0, 2.0]]
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -41,6 +45,8 @@ class Lambda(Layer):
 
     A saved model holds the function's name and never its code. Loading it takes the function from
     ``custom_objects={"name": function}``; one without a name goes by the layer's.
+
+    Shapes: those of f.
 
     Raises:
         TypeError: where f is no function.

@@ -24,8 +24,14 @@ class InputLayer(Layer):
         input_tensor: a symbolic tensor to use, in place of a new one.
         name: the name of the input.
 
+    Shapes: A (batch_size, *shape), with m for a batch that is not fixed.
+
     Raises:
         ValueError: where neither ``shape`` nor ``batch_shape`` is given, or both are.
+
+    >>> import glassnet as gn
+    >>> gn.layers.InputLayer((28, 28)).output.shape
+    (m, 28, 28)
     """
 
     def __init__(

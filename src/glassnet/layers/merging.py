@@ -100,7 +100,7 @@ def _laid_over(mask: Tensor | None, x: Tensor) -> Tensor | None:
 
 @LAYERS.add()
 class Add(Merge):
-    """``A = X₁ + X₂ + …``
+    """``A = X₁ + X₂ + …``, entry by entry.
 
     Shapes: inputs that broadcast, A their common shape.
 
@@ -121,12 +121,17 @@ class Add(Merge):
 
 @LAYERS.add()
 class Subtract(Merge):
-    """``A = X₁ - X₂``
+    """``A = X₁ - X₂``.
 
     Shapes: two inputs that broadcast, A their common shape.
 
     Raises:
         ValueError: where there are not two inputs, or they do not fit together.
+
+    >>> import numpy as np, glassnet as gn
+    >>> a, b = np.array([[1.0, 4.0]]), np.array([[3.0, 2.0]])
+    >>> gn.layers.Subtract()([a, b]).tolist()
+    [[-2.0, 2.0]]
     """
 
     count = 2
@@ -146,6 +151,11 @@ class Multiply(Merge):
 
     Raises:
         ValueError: where the inputs do not fit together.
+
+    >>> import numpy as np, glassnet as gn
+    >>> a, b = np.array([[1.0, 4.0]]), np.array([[3.0, 2.0]])
+    >>> gn.layers.Multiply()([a, b]).tolist()
+    [[3.0, 8.0]]
     """
 
     def merge(self, inputs: list[Tensor], masks: list[Tensor | None]) -> Tensor:
@@ -165,12 +175,17 @@ class Multiply(Merge):
 
 @LAYERS.add()
 class Average(Merge):
-    """``A = (X₁ + … + Xₙ) / n``
+    """``A = (X₁ + … + Xₙ) / n``.
 
     Shapes: inputs that broadcast, A their common shape.
 
     Raises:
         ValueError: where the inputs do not fit together.
+
+    >>> import numpy as np, glassnet as gn
+    >>> a, b = np.array([[1.0, 4.0]]), np.array([[3.0, 2.0]])
+    >>> gn.layers.Average()([a, b]).tolist()
+    [[2.0, 3.0]]
     """
 
     def merge(self, inputs: list[Tensor], masks: list[Tensor | None]) -> Tensor:
@@ -203,6 +218,11 @@ class Maximum(_Extreme):
 
     Raises:
         ValueError: where the inputs do not fit together.
+
+    >>> import numpy as np, glassnet as gn
+    >>> a, b = np.array([[1.0, 4.0]]), np.array([[3.0, 2.0]])
+    >>> gn.layers.Maximum()([a, b]).tolist()
+    [[3.0, 4.0]]
     """
 
     choose = staticmethod(maximum_)
@@ -216,6 +236,11 @@ class Minimum(_Extreme):
 
     Raises:
         ValueError: where the inputs do not fit together.
+
+    >>> import numpy as np, glassnet as gn
+    >>> a, b = np.array([[1.0, 4.0]]), np.array([[3.0, 2.0]])
+    >>> gn.layers.Minimum()([a, b]).tolist()
+    [[1.0, 2.0]]
     """
 
     choose = staticmethod(minimum_)

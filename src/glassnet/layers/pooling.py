@@ -197,6 +197,10 @@ class GlobalMaxPooling2D(_GlobalMaxPooling):
         keepdims: whether the axes of height and width stay, with length 1.
 
     Shapes: X (m, height, width, c), A (m, c), or (m, 1, 1, c).
+
+    >>> import numpy as np, glassnet as gn
+    >>> gn.layers.GlobalMaxPooling2D()(np.arange(8.0).reshape(1, 2, 2, 2)).tolist()
+    [[6.0, 7.0]]
     """
 
     rank = 2

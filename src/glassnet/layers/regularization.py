@@ -117,7 +117,10 @@ class _SpatialDropout(_Dropping):
 
 @LAYERS.add()
 class SpatialDropout1D(_SpatialDropout):
-    """Dropout of whole channels of a sequence: neighbours in time tell much the same.
+    """``A = X b / (1 - rate)`` in training, with one b for each channel of a sequence.
+
+    Each b is 0 with probability ``rate``, else 1. Neighbours in time tell much the same, so single
+    entries that are dropped would be made up for by theirs.
 
     Args:
         rate: the part of the channels that is set to 0, from 0 to 1.
@@ -129,6 +132,12 @@ class SpatialDropout1D(_SpatialDropout):
 
     Source: J. Tompson et al., "Efficient object localization using convolutional networks",
     CVPR 2015.
+
+    >>> import numpy as np, glassnet as gn
+    >>> layer = gn.layers.SpatialDropout1D(0.5, seed=1)
+    >>> a = layer(np.ones((1, 4, 8)), training=True).numpy()
+    >>> bool((a == a[:, :1]).all()), sorted(set(a.ravel().tolist()))
+    (True, [0.0, 2.0])
     """
 
     rank = 3
@@ -146,7 +155,10 @@ class SpatialDropout1D(_SpatialDropout):
 
 @LAYERS.add()
 class SpatialDropout2D(_SpatialDropout):
-    """Dropout of whole channels of an image: neighbouring points tell much the same.
+    """``A = X b / (1 - rate)`` in training, with one b for each channel of an image.
+
+    Each b is 0 with probability ``rate``, else 1. Neighbouring points tell much the same, so single
+    entries that are dropped would be made up for by theirs.
 
     Args:
         rate: the part of the channels that is set to 0, from 0 to 1.
@@ -159,6 +171,12 @@ class SpatialDropout2D(_SpatialDropout):
 
     Source: J. Tompson et al., "Efficient object localization using convolutional networks",
     CVPR 2015.
+
+    >>> import numpy as np, glassnet as gn
+    >>> layer = gn.layers.SpatialDropout2D(0.5, seed=1)
+    >>> a = layer(np.ones((1, 4, 4, 8)), training=True).numpy()
+    >>> bool((a == a[:, :1, :1]).all()), sorted(set(a.ravel().tolist()))
+    (True, [0.0, 2.0])
     """
 
     rank = 4
@@ -188,6 +206,13 @@ class GaussianNoise(_Random):
 
     Raises:
         ValueError: for a σ outside 0 … 1.
+
+    >>> import numpy as np, glassnet as gn
+    >>> layer = gn.layers.GaussianNoise(0.1, seed=1)
+    >>> layer(np.array([[1.0, 2.0]])).tolist()
+    [[1.0, 2.0]]
+    >>> round(float(layer(np.zeros((100, 100)), training=True).numpy().std()), 2)
+    0.1
     """
 
     def __init__(self, stddev: float, seed: Any = None, **kwargs: Any) -> None:
@@ -219,6 +244,12 @@ class GaussianDropout(_Random):
 
     Source: N. Srivastava et al., "Dropout: a simple way to prevent neural networks from
     overfitting", JMLR 15 (2014), section 10.
+
+    >>> import numpy as np, glassnet as gn
+    >>> layer = gn.layers.GaussianDropout(0.5, seed=1)
+    >>> a = layer(np.ones((100, 100)), training=True).numpy()
+    >>> round(float(a.mean()), 1), round(float(a.std()), 1)
+    (1.0, 1.0)
     """
 
     def __init__(self, rate: float, seed: Any = None, **kwargs: Any) -> None:
@@ -250,6 +281,13 @@ class AlphaDropout(_Random):
         ValueError: for a rate outside 0 … 1; for 1, where nothing remains to scale.
 
     Source: G. Klambauer et al., "Self-normalizing neural networks", NIPS 2017.
+
+    >>> import numpy as np, glassnet as gn
+    >>> layer = gn.layers.AlphaDropout(0.5, seed=1)
+    >>> x = np.random.default_rng(0).normal(size=(100, 100))
+    >>> a = layer(x, training=True).numpy()
+    >>> abs(round(float(a.mean()), 1)), round(float(a.std()), 1)
+    (0.0, 1.0)
     """
 
     def __init__(
@@ -293,6 +331,13 @@ class ActivityRegularization(Layer):
         l2: the weight of the squares.
 
     Shapes: any, and A has the shape of X.
+
+    >>> import numpy as np, glassnet as gn
+    >>> model = gn.Sequential([gn.Input((2,)), gn.layers.ActivityRegularization(l1=0.5)])
+    >>> model.compile(loss="mse")
+    >>> x = np.array([[1.0, -3.0]])
+    >>> model.evaluate(x, x, verbose=0)
+    2.0
     """
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:

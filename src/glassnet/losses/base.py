@@ -136,6 +136,11 @@ class LossFunctionWrapper(Loss):
         name: the name in the log; the function's by default.
         dtype: the float type of the computation.
         kwargs: further arguments of ``fn``.
+
+    >>> from glassnet import losses
+    >>> loss = losses.LossFunctionWrapper(lambda y, p: abs(y - p), name="gap")
+    >>> float(loss([[1.0], [2.0]], [[1.0], [5.0]]))
+    1.5
     """
 
     def __init__(

@@ -62,6 +62,10 @@ class KLDivergence(FunctionLoss):
         dtype: the float type of the computation.
 
     Source: S. Kullback, R. A. Leibler, "On information and sufficiency", 1951.
+
+    >>> from glassnet import losses
+    >>> round(float(losses.KLDivergence()([[1.0, 0.0]], [[0.5, 0.5]])), 4)
+    0.6931
     """
 
     function = staticmethod(kl_divergence)
@@ -83,6 +87,10 @@ class Poisson(FunctionLoss):
         reduction: how the losses of the examples are brought together; see `Loss`.
         name: the name in the log.
         dtype: the float type of the computation.
+
+    >>> from glassnet import losses
+    >>> round(float(losses.Poisson()([[2.0]], [[1.0]])), 4)
+    1.0
     """
 
     function = staticmethod(poisson)
@@ -104,6 +112,10 @@ class Dice(FunctionLoss):
         dtype: the float type of the computation.
 
     Source: L. R. Dice, "Measures of the amount of ecologic association between species", 1945.
+
+    >>> from glassnet import losses
+    >>> round(float(losses.Dice()([[1.0, 1.0, 0.0]], [[1.0, 0.0, 0.0]])), 4)
+    0.3333
     """
 
     function = staticmethod(dice)
@@ -134,6 +146,10 @@ class Tversky(FunctionLoss):
 
     Source: S. Salehi, D. Erdogmus, A. Gholipour, "Tversky loss function for image segmentation
     using 3D fully convolutional deep networks", 2017.
+
+    >>> from glassnet import losses
+    >>> round(float(losses.Tversky()([[1.0, 1.0, 0.0]], [[1.0, 0.0, 0.0]])), 4)
+    0.3333
     """
 
     function = staticmethod(tversky)

@@ -122,6 +122,10 @@ class BinaryFocalCrossentropy(FunctionLoss):
         LossMismatchError, ValueError: as `BinaryCrossentropy`.
 
     Source: T.-Y. Lin et al., "Focal loss for dense object detection", 2017.
+
+    >>> from glassnet import losses
+    >>> round(float(losses.BinaryFocalCrossentropy()([[1.0]], [[0.5]])), 4)
+    0.1733
     """
 
     function = staticmethod(binary_focal_crossentropy)
@@ -176,6 +180,10 @@ class CategoricalFocalCrossentropy(FunctionLoss):
         LossMismatchError, ValueError: as `CategoricalCrossentropy`.
 
     Source: T.-Y. Lin et al., "Focal loss for dense object detection", 2017.
+
+    >>> from glassnet import losses
+    >>> round(float(losses.CategoricalFocalCrossentropy()([[0.0, 1.0]], [[0.5, 0.5]])), 4)
+    0.0433
     """
 
     function = staticmethod(categorical_focal_crossentropy)
@@ -220,6 +228,10 @@ class CategoricalGeneralizedCrossEntropy(FunctionLoss):
 
     Source: Z. Zhang, M. Sabuncu, "Generalized cross entropy loss for training deep neural
     networks with noisy labels", 2018.
+
+    >>> from glassnet import losses
+    >>> float(losses.CategoricalGeneralizedCrossEntropy(q=0.5)([1], [[0.75, 0.25]]))
+    1.0
     """
 
     function = staticmethod(categorical_generalized_cross_entropy)

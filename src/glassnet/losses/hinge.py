@@ -57,6 +57,10 @@ class Hinge(FunctionLoss):
         dtype: the float type of the computation.
 
     Source: C. Cortes, V. Vapnik, "Support-vector networks", 1995.
+
+    >>> from glassnet import losses
+    >>> float(losses.Hinge()([[1.0], [-1.0]], [[0.5], [-2.0]]))
+    0.25
     """
 
     function = staticmethod(hinge)
@@ -75,6 +79,10 @@ class SquaredHinge(FunctionLoss):
         reduction: how the losses of the examples are brought together; see `Loss`.
         name: the name in the log.
         dtype: the float type of the computation.
+
+    >>> from glassnet import losses
+    >>> float(losses.SquaredHinge()([[1.0], [-1.0]], [[0.5], [-2.0]]))
+    0.125
     """
 
     function = staticmethod(squared_hinge)
@@ -96,6 +104,10 @@ class CategoricalHinge(FunctionLoss):
         reduction: how the losses of the examples are brought together; see `Loss`.
         name: the name in the log.
         dtype: the float type of the computation.
+
+    >>> from glassnet import losses
+    >>> float(losses.CategoricalHinge()([[0.0, 1.0]], [[0.5, 0.25]]))
+    1.25
     """
 
     function = staticmethod(categorical_hinge)

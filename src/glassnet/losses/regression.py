@@ -127,6 +127,10 @@ class MeanAbsoluteError(FunctionLoss):
         reduction: how the losses of the examples are brought together; see `Loss`.
         name: the name in the log.
         dtype: the float type of the computation.
+
+    >>> from glassnet import losses
+    >>> float(losses.MeanAbsoluteError()([[1.0, 2.0]], [[1.0, 5.0]]))
+    1.5
     """
 
     function = staticmethod(mean_absolute_error)
@@ -148,6 +152,10 @@ class MeanAbsolutePercentageError(FunctionLoss):
         reduction: how the losses of the examples are brought together; see `Loss`.
         name: the name in the log.
         dtype: the float type of the computation.
+
+    >>> from glassnet import losses
+    >>> float(losses.MeanAbsolutePercentageError()([[2.0, 4.0]], [[1.0, 5.0]]))
+    37.5
     """
 
     function = staticmethod(mean_absolute_percentage_error)
@@ -169,6 +177,10 @@ class MeanSquaredLogarithmicError(FunctionLoss):
         reduction: how the losses of the examples are brought together; see `Loss`.
         name: the name in the log.
         dtype: the float type of the computation.
+
+    >>> from glassnet import losses
+    >>> round(float(losses.MeanSquaredLogarithmicError()([[3.0]], [[1.0]])), 4)
+    0.4805
     """
 
     function = staticmethod(mean_squared_logarithmic_error)
@@ -193,6 +205,10 @@ class Huber(FunctionLoss):
         dtype: the float type of the computation.
 
     Source: P. J. Huber, "Robust estimation of a location parameter", 1964.
+
+    >>> from glassnet import losses
+    >>> float(losses.Huber()([[0.0, 0.0]], [[0.5, 3.0]]))
+    1.3125
     """
 
     function = staticmethod(huber)
@@ -217,6 +233,10 @@ class LogCosh(FunctionLoss):
         reduction: how the losses of the examples are brought together; see `Loss`.
         name: the name in the log.
         dtype: the float type of the computation.
+
+    >>> from glassnet import losses
+    >>> round(float(losses.LogCosh()([[0.0]], [[1.0]])), 4)
+    0.4338
     """
 
     function = staticmethod(log_cosh)
@@ -239,6 +259,10 @@ class CosineSimilarity(FunctionLoss):
         reduction: how the losses of the examples are brought together; see `Loss`.
         name: the name in the log.
         dtype: the float type of the computation.
+
+    >>> from glassnet import losses
+    >>> float(losses.CosineSimilarity()([[0.0, 1.0], [0.0, 2.0]], [[1.0, 0.0], [0.0, 5.0]]))
+    -0.5
     """
 
     function = staticmethod(cosine_similarity)
