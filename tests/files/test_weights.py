@@ -91,6 +91,15 @@ def test_weights_that_another_program_wrote(tmp_path: Path) -> None:
     assert [a.tobytes() for a in arrays_of(model)] == [values[n].tobytes() for n in names]
 
 
+def test_the_order_of_another_program_means_nothing(tmp_path: Path) -> None:
+    model = network(first="first")
+    values = {f"w{i}": np.zeros(w.shape, np.float32) for i, w in enumerate(model.weights)}
+    path = tmp_path / "other.safetensors"
+    safetensors.numpy.save_file(values, path)
+    with pytest.raises(FileFormatError, match="'first/kernel' is not in the file"):
+        model.load_weights(path)
+
+
 def test_other_precisions_are_turned(tmp_path: Path) -> None:
     model = network(first="first")
     path = tmp_path / "w.safetensors"

@@ -58,8 +58,8 @@ def explaining(path: Path) -> Iterator[None]:
 
 def weights_in(
     path: Path, arrays: Mapping[str, np.ndarray], texts: Mapping[str, str]
-) -> dict[str, np.ndarray]:
-    """Return the weights of a file, in order where it tells one."""
+) -> tuple[dict[str, np.ndarray], bool]:
+    """Return the weights of a file, and whether it tells their order."""
     with explaining(path):
         what = f"the list of weights in {os.fspath(path)}"
         if MODEL_KEY in texts:
@@ -67,11 +67,11 @@ def weights_in(
         elif WEIGHTS_KEY in texts:
             names = parse_json(texts[WEIGHTS_KEY].encode(), what)
         else:
-            return dict(arrays)
+            return dict(arrays), False
         found = {expect(name, str, what): arrays[name] for name in expect(names, list, what)}
         if len(found) != len(names) or (WEIGHTS_KEY in texts and len(found) != len(arrays)):
             raise ValueError("its list of weights is not that of its tensors")
-        return found
+        return found, True
 
 
 def in_order(path: Path, own: Mapping[str, Variable], file: Mapping[str, np.ndarray]) -> Pairs:
@@ -94,15 +94,15 @@ def in_order(path: Path, own: Mapping[str, Variable], file: Mapping[str, np.ndar
 
 
 def by_name(
-    path: Path, own: Mapping[str, Variable], file: Mapping[str, np.ndarray]
+    own: Mapping[str, Variable], file: Mapping[str, np.ndarray], ordered: bool
 ) -> tuple[Pairs, list[str]]:
     """Return the weights that fit, each with its array in its dtype, and what does not fit.
 
-    Weights of other names are matched in order where all of them fit so: a network that is made
-    twice has ``dense`` and ``dense_1``.
+    Weights of other names are matched in order, where the file tells one and all of them fit so:
+    a network that is made twice has ``dense`` and ``dense_1``.
     """
     named: Mapping[str, np.ndarray] = file
-    if len(own) == len(file) and set(own) != set(file):
+    if ordered and len(own) == len(file) and set(own) != set(file):
         turned = dict(zip(own, file.values(), strict=True))
         if not any(fault(name, weight, turned[name]) for name, weight in own.items()):
             named = turned

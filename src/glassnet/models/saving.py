@@ -149,7 +149,7 @@ class SavedModel(Layer):
                 f"Model {self.name!r} has no weights yet, so none can be loaded: begin it with "
                 "Input(shape=…), or call it on data first."
             )
-        pairs, faults = by_name(path, own, weights_in(path, arrays, texts))
+        pairs, faults = by_name(own, *weights_in(path, arrays, texts))
         if not skip_mismatch:
             refuse_misfit(path, faults)
         elif faults:
