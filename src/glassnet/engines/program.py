@@ -78,9 +78,14 @@ class Program:
 
     def prepare(self, *arrays: Any, step: int = 0) -> list[np.ndarray]:
         """Return the arrays in the dtypes of the inputs, with the step number behind them."""
-        return [
-            np.asarray(a, dtype=p.dtype) for p, a in zip(self.inputs, (*arrays, step), strict=True)
-        ]
+        given = zip(self.inputs, (*arrays, step), strict=True)
+        return [a if getattr(a, "dtype", None) is p.dtype else _cast(a, p.dtype) for p, a in given]
+
+
+def _cast(array: Any, dtype: np.dtype) -> np.ndarray:
+    """The array in a dtype; numbers too large for it become infinity without a warning."""
+    with np.errstate(over="ignore"):
+        return np.asarray(array, dtype=dtype)
 
 
 def _match(placeholder: Placeholder, shape: tuple[int, ...], sizes: dict[str, int]) -> None:

@@ -19,7 +19,7 @@ from glassnet.graph.dimension import bind
 from glassnet.graph.op import Op
 from glassnet.graph.order import topological
 from glassnet.graph.tensor import Constant, Tensor
-from glassnet.graph.variable import Variable
+from glassnet.graph.variable import Variable, arrays_of
 
 _WORTH_REUSING = 1024  # entries; below that a fresh array costs less than the bookkeeping
 
@@ -42,7 +42,8 @@ class Plan:
     ) -> None:
         self.nodes: list[Tensor] = []
         """The node whose value each slot holds, in the order of computation."""
-        self.variables: list[tuple[int, Variable]] = []
+        self.variables: list[Variable] = []
+        self._variable_slots: list[int] = []
         self._constants: list[tuple[int, np.ndarray]] = []
         slot: dict[int, int] = {}
         known: dict[tuple[Op, tuple[int, ...]], int] = {}
@@ -59,7 +60,8 @@ class Plan:
             elif isinstance(node, Constant):
                 self._constants.append((len(self.nodes), node.value))
             elif isinstance(node, Variable):
-                self.variables.append((len(self.nodes), node))
+                self.variables.append(node)
+                self._variable_slots.append(len(self.nodes))
             slot[id(node)] = len(self.nodes)
             self.nodes.append(node)
         self._input_slots = [slot.get(id(i)) for i in inputs]
@@ -72,8 +74,8 @@ class Plan:
         values: list[Any] = [None] * len(self.nodes)
         for place, array in self._constants:
             values[place] = array
-        for place, variable in self.variables:
-            values[place] = variable.value
+        for place, array in zip(self._variable_slots, arrays_of(self.variables), strict=True):
+            values[place] = array
         for where, array in zip(self._input_slots, arrays, strict=True):
             if where is not None:
                 values[where] = array

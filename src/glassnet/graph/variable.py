@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -134,3 +135,19 @@ class Variable(Tensor):
     def __repr__(self) -> str:
         shown = Constant(self._value).__repr__()[len("<Tensor ") :]
         return f"<Variable {self.path or self.name!r} {shown}"
+
+
+# Each of these two is a single call into C: neither a signal (a keyboard interrupt) nor another
+# thread comes in between two variables, so weights are those of one step, whoever looks.
+_set_array: Any = Variable.__dict__["_value"].__set__
+_get_array: Any = Variable.__dict__["_value"].__get__
+
+
+def replace_arrays(variables: Sequence[Variable], arrays: Sequence[np.ndarray]) -> None:
+    """Let each variable take over its array, all at one moment."""
+    deque(map(_set_array, variables, arrays), maxlen=0)
+
+
+def arrays_of(variables: Sequence[Variable]) -> list[np.ndarray]:
+    """Return the arrays that the variables hold at one moment."""
+    return list(map(_get_array, variables))

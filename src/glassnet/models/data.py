@@ -206,7 +206,7 @@ def weights_of_classes(y: Any, class_weight: Mapping[int, float]) -> np.ndarray:
     return table[labels]
 
 
-def check_numbers(data: Batch) -> None:
+def check_numbers(data: Batch, where: str = "") -> None:
     """Raise where arrays in memory hold NaN or infinity, naming the first such example."""
     for part, name in zip(data, Batch._fields, strict=True):
         for array in flatten(part):
@@ -218,7 +218,7 @@ def check_numbers(data: Batch) -> None:
             if len(bad):
                 place = tuple(int(i) for i in bad[0])
                 raise ValueError(
-                    f"{name} holds {array[place]} at {list(place)} (example {place[0]}; "
+                    f"{name}{where} holds {array[place]} at {list(place)} (example {place[0]}; "
                     f"{len({int(b[0]) for b in bad})} of {len(array)} examples are concerned). "
                     "Remove such examples or fill the gaps before training."
                 )

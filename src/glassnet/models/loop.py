@@ -52,8 +52,8 @@ class Progress:
 class Runner:
     """Runs batches through a model's recorded steps; finds each step once a run."""
 
-    def __init__(self, model: Model, kind: str) -> None:
-        self.model, self.kind = model, kind
+    def __init__(self, model: Model, kind: str, *, checks_losses: bool = False) -> None:
+        self.model, self.kind, self.checks_losses = model, kind, checks_losses
         self._make = {"train": recorded.train_step, "test": recorded.test_step}[kind]
         self._steps: dict[Any, recorded.Step] = {}
 
@@ -68,6 +68,7 @@ class Runner:
             _check_targets(step, batch)
         training = self.kind == "train"
         check = training and self.model.check_finite
+        check = check or (self.checks_losses and self.model.check_finite)
         step.run(batch, self.model.progress.seen, check=check)
         if training:
             self.model.progress.seen += 1
@@ -130,6 +131,9 @@ def fit(
     validation = None
     if validation_data is not None:
         validation = _validation_source(validation_data, validation_batch_size or batch_size)
+        if isinstance(validation, ArraySource):
+            model.check_data(validation.data.x)
+            check_numbers(validation.data, " of validation_data")
     progress.epoch, progress.batch, progress.in_pass = initial_epoch, 0, 0
     history = History()
     planned = steps_per_epoch or source.steps
@@ -149,8 +153,7 @@ def fit(
             progress.epoch = epoch
             logs = _train_epoch(model, feed, hooks)
             if validation is not None and logs and _due(validation_freq, epoch):
-                results = _evaluate(model, validation, validation_steps, hooks)
-                logs.update({f"val_{name}": value for name, value in results.items()})
+                logs.update(_validate(model, validation, validation_steps, hooks))
             progress.epoch, progress.batch = epoch + 1, 0
             if not logs:  # the generator had ended before the epoch began
                 break
@@ -164,6 +167,22 @@ def fit(
         model.optimizer.finalize_variable_values(model.trainable_weights)
     hooks.call("on_train_end", logs)
     return history
+
+
+def _validate(
+    model: Model, source: AnySource, limit: int | None, hooks: CallbackList
+) -> dict[str, Any]:
+    """Return the validation's results; explain a loss that is not finite."""
+    try:
+        found = _evaluate(model, source, limit, hooks, checks_losses=True)
+    except NonFiniteStep as stopped:
+        explained = stopped.explained(model.progress.epoch, validating=True)
+        if not hooks.stops_on_nonfinite:
+            raise explained from None
+        say(str(explained))
+        model.stop_training = True
+        found = _results(model)
+    return {f"val_{name}": value for name, value in found.items()}
 
 
 def _record_first(model: Model, source: AnySource) -> None:
@@ -328,10 +347,15 @@ def evaluate(
 
 
 def _evaluate(
-    model: Model, source: AnySource, limit: int | None, hooks: CallbackList
+    model: Model,
+    source: AnySource,
+    limit: int | None,
+    hooks: CallbackList,
+    *,
+    checks_losses: bool = False,
 ) -> dict[str, Any]:
     model.reset_metrics()
-    runner = Runner(model, "test")
+    runner = Runner(model, "test", checks_losses=checks_losses)
     whole = source.data if isinstance(source, ArraySource) else None
     hooks.call("on_test_begin", {})
     for i, batch in enumerate(source.batches(0)):
@@ -384,9 +408,7 @@ def predict(
 
 def _predict_batch(model: Model, batch: Batch) -> tuple[list[np.ndarray], Any]:
     batch = Batch(batch.x)
-    found: Any = model.step_for(
-        "predict", batch, recorded.predict_step, recorded.signature(batch)
-    )
+    found: Any = model.step_for("predict", batch, recorded.predict_step, recorded.signature(batch))
     step, structure = found
     return [np.asarray(v) for v in step.run(batch, 0)], structure
 
@@ -402,6 +424,7 @@ def train_on_batch(
     """Train on one batch; see `Model.train_on_batch`."""
     _need_compiled(model, "train_on_batch")
     batch = _one_batch(model, x, y, sample_weight, class_weight)
+    model.reset_metrics()
     try:
         Runner(model, "train").run(batch)
     except NonFiniteStep as stopped:
@@ -413,7 +436,9 @@ def train_on_batch(
 def test_on_batch(model: Model, x: Any, y: Any, sample_weight: Any, return_dict: bool) -> Any:
     """Evaluate one batch; see `Model.test_on_batch`."""
     _need_compiled(model, "test_on_batch")
-    Runner(model, "test").run(_one_batch(model, x, y, sample_weight, None))
+    batch = _one_batch(model, x, y, sample_weight, None)
+    model.reset_metrics()
+    Runner(model, "test").run(batch)
     logs = _results(model)
     return logs if return_dict else _as_list(model, logs)
 

@@ -19,7 +19,7 @@ from glassnet.graph.derivative import gradients
 from glassnet.graph.dimension import Dim
 from glassnet.graph.recording import Recording, as_tensor, recording
 from glassnet.graph.tensor import Placeholder, Tensor
-from glassnet.graph.variable import Variable
+from glassnet.graph.variable import Variable, replace_arrays
 from glassnet.models.compiled import leaves_by_output
 from glassnet.models.data import Batch
 from glassnet.models.guard import NonFiniteStep, all_finite
@@ -70,8 +70,21 @@ class Forward:
     losses: list[Any] = field(default_factory=list)
 
 
+STATE_EVERY = 16
+"""How often the optimizer's state is checked: with Adam it is twice the weights to read."""
+
+
 class Step:
-    """A recorded step that computes ``results`` and new values for variables."""
+    """A recorded step that computes ``results`` and new values for variables.
+
+    Args:
+        inputs: the placeholders of a batch.
+        results: what ``run`` returns.
+        updates: the new values.
+        watched: the variables that must stay finite, checked at every step.
+        state: those checked at every 16th: a value that is not finite stays so.
+        forward: the forward part, for explanations.
+    """
 
     def __init__(
         self,
@@ -79,14 +92,29 @@ class Step:
         results: Sequence[Tensor],
         updates: dict[Variable, Tensor],
         watched: Sequence[Variable] = (),
+        state: Sequence[Variable] = (),
         forward: Forward | None = None,
     ) -> None:
         self.updated = list(updates)
         self.count = len(results)
         self.program = Program(inputs, [*results, *updates.values()])
         self.forward = forward or Forward()
-        trained = {id(v) for v in watched}
-        self._watched = [i for i, v in enumerate(self.updated) if id(v) in trained]
+        self._watched = self._places(watched)
+        self._state = self._places(state)
+
+    @property
+    def checked(self) -> list[int]:
+        """The places of what must be finite among results and new values."""
+        return [*range(self.count), *(self.count + i for i in self._watched + self._state)]
+
+    def _places(self, variables: Sequence[Variable]) -> list[int]:
+        wanted = {id(v) for v in variables if dtypes.is_float(v.dtype)}
+        return [i for i, v in enumerate(self.updated) if id(v) in wanted]
+
+    def _is_finite(self, results: list[np.ndarray], news: list[np.ndarray], step: int) -> bool:
+        if not all_finite(results, [news[i] for i in self._watched]):
+            return False
+        return step % STATE_EVERY != 0 or all_finite((), [news[i] for i in self._state])
 
     def run(self, batch: Batch, step: int, *, check: bool = False) -> list[np.ndarray]:
         """Run on a batch, commit the new values, return the results.
@@ -98,13 +126,17 @@ class Step:
         arrays = [a for a in flatten(batch) if a is not None]
         values = self.program.run(*arrays, step=step)
         results, news = values[: self.count], values[self.count :]
-        if check and not all_finite(results, [news[i] for i in self._watched]):
+        if check and not self._is_finite(results, news, step):
             raise NonFiniteStep(self, arrays, step)
-        for variable, new in zip(self.updated, news, strict=True):
-            # A view of an input or of another value must not become a variable's own array.
-            owned = isinstance(new, np.ndarray) and new.base is None and new.flags.owndata
-            variable.replace_array(new if owned else np.array(new))
+        replace_arrays(self.updated, [_own(new) for new in news])
         return results
+
+
+def _own(new: Any) -> np.ndarray:
+    """The array itself; a copy of a view, which must not become a variable's own array."""
+    if isinstance(new, np.ndarray) and new.base is None and new.flags.owndata:
+        return new
+    return np.array(new)
 
 
 def train_step(model: Model, batch: Batch) -> Step:
@@ -116,7 +148,18 @@ def train_step(model: Model, batch: Batch) -> Step:
         slopes = gradients([model.optimizer.scale_loss(forward.loss)], variables)
         if variables:
             model.optimizer.apply(slopes, variables)
-    return Step(inputs, [forward.loss], opened.updates, variables, forward)
+    optimizer = model.optimizer
+    sums = (
+        optimizer.accumulators(variables) if variables else []
+    )  # a NaN in a sum of gradients spoils the next update
+    return Step(
+        inputs,
+        [forward.loss],
+        opened.updates,
+        watched=[*model.weights, *sums],
+        state=optimizer.variables,
+        forward=forward,
+    )
 
 
 def test_step(model: Model, batch: Batch) -> Step:
@@ -124,7 +167,7 @@ def test_step(model: Model, batch: Batch) -> Step:
     symbolic, inputs = placeholders(batch, np.dtype(model.dtype))
     with recording() as opened:
         forward = _forward(model, symbolic, opened, training=False)
-    return Step(inputs, [forward.loss], opened.updates, (), forward)
+    return Step(inputs, [forward.loss], opened.updates, forward=forward)
 
 
 def predict_step(model: Model, batch: Batch) -> tuple[Step, Any]:

@@ -315,7 +315,7 @@ class Optimizer(Rated):
         """Every k-th call makes an update from the mean of k gradients; the others only add."""
         steps = self.gradient_accumulation_steps
         due = (self._iterations + 1) % steps == 0
-        sums = [self.slot(v, "gradient_accumulator") for v in variables]
+        sums = self.accumulators(variables)
         totals = [s + cast(g, s.dtype) for s, g in zip(sums, grads, strict=True)]
         before = dict(opened.updates)
         self._record_update([total / steps for total in totals], variables)
@@ -329,6 +329,12 @@ class Optimizer(Rated):
         opened.updates.update(after)
         for kept, total in zip(sums, totals, strict=True):
             kept.assign(where(due, zeros_like(total), total))
+
+    def accumulators(self, variables: Sequence[Variable]) -> list[Variable]:
+        """Return the sums of gradients that are kept for an update to come; none by default."""
+        if not self.gradient_accumulation_steps:
+            return []
+        return [self.slot(v, "gradient_accumulator") for v in variables]
 
     def _record_average(self) -> None:
         """The average starts as the weights of the first step: w̄ ← μ w̄ + (1 - μ) w."""
