@@ -83,6 +83,10 @@ class UnitNorm(Constraint):
 
     Args:
         axis: the axes along which a vector lies.
+
+    >>> from glassnet import constraints
+    >>> print(constraints.UnitNorm()([[3.0], [4.0]]).numpy().round(3).ravel())
+    [0.6 0.8]
     """
 
     def __init__(self, axis: Axis = 0) -> None:
@@ -102,6 +106,10 @@ class MinMaxNorm(Constraint):
         max_value: the greatest length b.
         rate: how much of the way r; 1 is all of it.
         axis: the axes along which a vector lies.
+
+    >>> from glassnet import constraints
+    >>> print(constraints.MinMaxNorm(1.0, 2.0)([[3.0], [4.0]]).numpy().round(3).ravel())
+    [1.2 1.6]
     """
 
     def __init__(

@@ -70,6 +70,10 @@ class L1(Regularizer):
         l1: the factor, at least 0.
 
     Source: R. Tibshirani, "Regression shrinkage and selection via the lasso", 1996.
+
+    >>> from glassnet import regularizers
+    >>> regularizers.L1(0.5)([1.0, -3.0]).item()
+    2.0
     """
 
     def __init__(self, l1: float | None = 0.01) -> None:

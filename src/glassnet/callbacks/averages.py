@@ -25,6 +25,14 @@ class SwapEMAWeights(Callback):
 
     Source: B. T. Polyak, A. B. Juditsky, "Acceleration of stochastic approximation by averaging",
     SIAM J. Control Optim. 30 (1992).
+
+    >>> import numpy as np, glassnet as gn
+    >>> model = gn.Sequential([gn.Input((1,)), gn.layers.Dense(1)])
+    >>> model.compile(gn.optimizers.SGD(use_ema=True), "mse")
+    >>> swap = gn.callbacks.SwapEMAWeights()
+    >>> history = model.fit(np.ones((4, 1)), np.ones((4, 1)), callbacks=[swap], verbose=0)
+    >>> float(model.evaluate(np.ones((4, 1)), np.ones((4, 1)), callbacks=[swap], verbose=0)) >= 0
+    True
     """
 
     def __init__(self, swap_on_epoch: bool = False) -> None:

@@ -25,6 +25,18 @@ class CSVLogger(Callback):
         filename: the file.
         separator: what stands between two values.
         append: whether to go on at the end of a file that exists; otherwise it is overwritten.
+
+    >>> import pathlib, tempfile, numpy as np, glassnet as gn
+    >>> model = gn.Sequential([gn.Input((1,)), gn.layers.Dense(1, kernel_initializer="zeros")])
+    >>> model.compile("sgd", "mse")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = pathlib.Path(folder, "log.csv")
+    ...     log = gn.callbacks.CSVLogger(file)
+    ...     history = model.fit(np.zeros((4, 1)), np.ones((4, 1)), callbacks=[log], verbose=0)
+    ...     print(file.read_text())
+    epoch,loss,val_loss
+    0,1.0,NA
+    <BLANKLINE>
     """
 
     def __init__(

@@ -78,6 +78,17 @@ class TerminateOnNaN(Callback):
 
     Args:
         raise_error: whether to raise the error after all.
+
+    >>> import numpy as np, glassnet as gn
+    >>> model = gn.Sequential([gn.Input((1,)), gn.layers.Dense(1, kernel_initializer="zeros")])
+    >>> model.compile(gn.optimizers.SGD(1e30), "mse")
+    >>> stop, x = gn.callbacks.TerminateOnNaN(), np.ones((4, 1))
+    >>> history = model.fit(  # doctest: +ELLIPSIS
+    ...     x, x, epochs=9, callbacks=[stop], verbose=0
+    ... )
+    Training stopped at step 2 (epoch 2): op 'square' of the loss ... gave infinity ...
+    >>> history.epoch
+    [0]
     """
 
     def __init__(self, raise_error: bool = False) -> None:

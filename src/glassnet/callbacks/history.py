@@ -12,6 +12,13 @@ class History(Callback):
     """``history.history["loss"]`` lists the loss of every epoch, and so for every metric.
 
     ``fit`` returns one. ``history.epoch`` lists the epochs' numbers.
+
+    >>> import numpy as np, glassnet as gn
+    >>> model = gn.Sequential([gn.Input((1,)), gn.layers.Dense(1)])
+    >>> model.compile("sgd", "mse")
+    >>> history = model.fit(np.ones((4, 1)), np.ones((4, 1)), epochs=3, verbose=0)
+    >>> history.epoch, len(history.history["loss"])
+    ([0, 1, 2], 3)
     """
 
     def __init__(self) -> None:

@@ -14,7 +14,7 @@ from glassnet.initializers.base import INITIALIZERS, Initializer, RandomInitiali
 
 @INITIALIZERS.add("zero")
 class Zeros(Initializer):
-    """All entries 0: the usual start of biases.
+    """``w = 0``: the usual start of biases.
 
     >>> from glassnet.initializers import Zeros
     >>> Zeros()((2, 2)).tolist()
@@ -27,7 +27,12 @@ class Zeros(Initializer):
 
 @INITIALIZERS.add("one")
 class Ones(Initializer):
-    """All entries 1: the usual start of scales."""
+    """``w = 1``: the usual start of scales.
+
+    >>> from glassnet.initializers import Ones
+    >>> Ones()((2,)).tolist()
+    [1.0, 1.0]
+    """
 
     def draw(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         return np.ones(shape, dtype)
@@ -35,7 +40,7 @@ class Ones(Initializer):
 
 @INITIALIZERS.add()
 class Constant(Initializer):
-    """All entries ``value``.
+    """``w = value``.
 
     Args:
         value: a number, or an array that broadcasts to the shape of the weight.
@@ -64,13 +69,17 @@ class Constant(Initializer):
 
 @INITIALIZERS.add()
 class Given(Initializer):
-    """The entries of an array, for a weight of just its shape: what ``get(array)`` returns.
+    """``w = value``, an array of just the weight's shape: what ``get(array)`` returns.
 
     Args:
         value: the array.
 
     Raises:
         ValueError: at the call, for a weight of another shape. Nothing is broadcast.
+
+    >>> from glassnet.initializers import Given
+    >>> Given([1.0, 2.0])((2,)).tolist()
+    [1.0, 2.0]
     """
 
     def __init__(self, value: Any) -> None:
@@ -119,6 +128,11 @@ class RandomUniform(RandomInitializer):
         minval: the lower bound.
         maxval: the upper bound.
         seed: an integer for the same values in every run, or None.
+
+    >>> from glassnet.initializers import RandomUniform
+    >>> weights = RandomUniform(-1.0, 1.0, seed=1)((1000,)).numpy()
+    >>> bool((abs(weights) <= 1).all()), round(float(weights.mean()), 1)
+    (True, 0.0)
     """
 
     def __init__(
@@ -142,6 +156,11 @@ class RandomNormal(RandomInitializer):
         mean: the mean.
         stddev: the standard deviation, at least 0.
         seed: an integer for the same values in every run, or None.
+
+    >>> from glassnet.initializers import RandomNormal
+    >>> weights = RandomNormal(mean=5.0, stddev=2.0, seed=1)((10000,)).numpy()
+    >>> round(float(weights.mean()), 1), round(float(weights.std()), 1)
+    (5.0, 2.0)
     """
 
     def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
@@ -156,7 +175,7 @@ class RandomNormal(RandomInitializer):
 
 @INITIALIZERS.add()
 class TruncatedNormal(RandomInitializer):
-    """Independent normal numbers, drawn again while they are more than two deviations off.
+    """``N(mean, stddev²)`` cut at ``mean ± 2 stddev``: drawn again while they are further off.
 
     All values lie in ``mean ± 2 stddev``; their standard deviation is about 0.88 ``stddev``.
 
@@ -164,6 +183,11 @@ class TruncatedNormal(RandomInitializer):
         mean: the mean.
         stddev: the standard deviation before the cut, at least 0.
         seed: an integer for the same values in every run, or None.
+
+    >>> from glassnet.initializers import TruncatedNormal
+    >>> weights = TruncatedNormal(stddev=1.0, seed=1)((10000,)).numpy()
+    >>> bool((abs(weights) <= 2).all()), round(float(weights.std()), 2)
+    (True, 0.88)
     """
 
     def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:

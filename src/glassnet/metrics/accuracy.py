@@ -39,7 +39,7 @@ def hot_pair(y_true: Any, y_pred: Any, metric: str) -> tuple[Tensor, Tensor]:
 
 @METRIC_FUNCTIONS.add()
 def accuracy(y_true: Any, y_pred: Any) -> Tensor:
-    """Return 1 where prediction and target are equal, else 0."""
+    """Return ``[p = y]``: 1 where prediction and target are equal, else 0."""
     y, p = paired(y_true, y_pred, "Accuracy")
     return _right(y == p)
 
@@ -58,21 +58,21 @@ def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Tensor:
 
 @METRIC_FUNCTIONS.add()
 def categorical_accuracy(y_true: Any, y_pred: Any) -> Tensor:
-    """Return 1 where the largest prediction stands where the one-hot target's 1 is, else 0."""
+    """Return ``[argmax p = argmax y]``: 1 where the largest prediction is the one-hot target's."""
     y, p = hot_pair(y_true, y_pred, "CategoricalAccuracy")
     return _right(y == argmax(p, axis=-1))
 
 
 @METRIC_FUNCTIONS.add()
 def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Tensor:
-    """Return 1 where the largest prediction has the number y, else 0."""
+    """Return ``[argmax p = y]``: 1 where the largest prediction is that of class y, else 0."""
     y, p = class_numbers(y_true, y_pred, "SparseCategoricalAccuracy")
     return _right(y == argmax(p, axis=-1))
 
 
 @METRIC_FUNCTIONS.add()
 def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Tensor:
-    """Return 1 where the class of the one-hot target is among the k largest predictions."""
+    """Return ``[rank of p[y] ≤ k]``: 1 where the one-hot target's class is among the k largest."""
     y, p = hot_pair(y_true, y_pred, "TopKCategoricalAccuracy")
     return _right(in_top_k(y, p, k))
 
@@ -81,7 +81,7 @@ def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Tensor:
 def sparse_top_k_categorical_accuracy(
     y_true: Any, y_pred: Any, k: int = 5, from_sorted_ids: bool = False
 ) -> Tensor:
-    """Return 1 where class y is among the k largest predictions.
+    """Return ``[rank of p[y] ≤ k]``: 1 where class y is among the k largest predictions, else 0.
 
     With ``from_sorted_ids`` the predictions are class numbers already, the best first.
     """
@@ -96,7 +96,7 @@ def sparse_top_k_categorical_accuracy(
 
 @METRICS.add()
 class Accuracy(FunctionMetric):
-    """The share of predictions that equal their target.
+    """``mean [p = y]``: the share of predictions that equal their target.
 
     For outputs of a network, see `BinaryAccuracy`, `CategoricalAccuracy` and
     `SparseCategoricalAccuracy`; in ``compile`` the name ``"accuracy"`` finds the right one.
@@ -104,6 +104,10 @@ class Accuracy(FunctionMetric):
     Args:
         name: the name in the log.
         dtype: the dtype of the result.
+
+    >>> from glassnet import metrics
+    >>> float(metrics.Accuracy()([1, 2, 3, 4], [0, 2, 3, 4]))
+    0.75
     """
 
     function = staticmethod(accuracy)
@@ -140,11 +144,15 @@ class BinaryAccuracy(FunctionMetric):
 
 @METRICS.add()
 class CategoricalAccuracy(FunctionMetric):
-    """The share of examples whose largest prediction is that of the one-hot target's class.
+    """``mean [argmax p = argmax y]`` for one-hot targets: the share of right answers.
 
     Args:
         name: the name in the log.
         dtype: the dtype of the result.
+
+    >>> from glassnet import metrics
+    >>> float(metrics.CategoricalAccuracy()([[0, 1], [1, 0]], [[0.2, 0.8], [0.3, 0.7]]))
+    0.5
     """
 
     function = staticmethod(categorical_accuracy)
@@ -156,11 +164,15 @@ class CategoricalAccuracy(FunctionMetric):
 
 @METRICS.add()
 class SparseCategoricalAccuracy(FunctionMetric):
-    """The share of examples whose largest prediction has the target's class number.
+    """``mean [argmax p = y]`` for class numbers y: the share of right answers.
 
     Args:
         name: the name in the log.
         dtype: the dtype of the result.
+
+    >>> from glassnet import metrics
+    >>> float(metrics.SparseCategoricalAccuracy()([1, 0], [[0.2, 0.8], [0.3, 0.7]]))
+    0.5
     """
 
     function = staticmethod(sparse_categorical_accuracy)
@@ -172,12 +184,16 @@ class SparseCategoricalAccuracy(FunctionMetric):
 
 @METRICS.add()
 class TopKCategoricalAccuracy(FunctionMetric):
-    """The share of examples whose class (one-hot) is among the k largest predictions.
+    """``mean [rank of p[y] ≤ k]`` for one-hot targets: the share of answers among the k first.
 
     Args:
         k: how many predictions may hold the class.
         name: the name in the log.
         dtype: the dtype of the result.
+
+    >>> from glassnet import metrics
+    >>> float(metrics.TopKCategoricalAccuracy(k=2)([[0, 0, 1]], [[0.1, 0.6, 0.3]]))
+    1.0
     """
 
     function = staticmethod(top_k_categorical_accuracy)
@@ -193,13 +209,17 @@ class TopKCategoricalAccuracy(FunctionMetric):
 
 @METRICS.add()
 class SparseTopKCategoricalAccuracy(FunctionMetric):
-    """The share of examples whose class number is among the k largest predictions.
+    """``mean [rank of p[y] ≤ k]`` for class numbers: the share of answers among the k first.
 
     Args:
         k: how many predictions may hold the class.
         name: the name in the log.
         dtype: the dtype of the result.
         from_sorted_ids: whether predictions are class numbers, the best first, not scores.
+
+    >>> from glassnet import metrics
+    >>> float(metrics.SparseTopKCategoricalAccuracy(k=2)([2], [[0.1, 0.6, 0.3]]))
+    1.0
     """
 
     function = staticmethod(sparse_top_k_categorical_accuracy)

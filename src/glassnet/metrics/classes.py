@@ -237,6 +237,10 @@ class BinaryIoU(_IoU):
         threshold: where class 1 begins.
         name: the name in the log.
         dtype: the dtype of the result.
+
+    >>> from glassnet import metrics
+    >>> round(float(metrics.BinaryIoU()([0, 1, 0, 1], [0.1, 0.2, 0.4, 0.7])), 4)
+    0.5833
     """
 
     def __init__(
@@ -269,6 +273,10 @@ class MeanIoU(_IoU):
         sparse_y_true: whether targets are class numbers, not one-hot.
         sparse_y_pred: whether predictions are class numbers, not scores.
         axis: the axis of the classes in one-hot targets and scores.
+
+    >>> from glassnet import metrics
+    >>> round(float(metrics.MeanIoU(num_classes=2)([0, 0, 1, 1], [0, 1, 0, 1])), 4)
+    0.3333
     """
 
     def __init__(
@@ -300,6 +308,12 @@ class OneHotIoU(_IoU):
         ignore_class: a true class whose entries are left out.
         sparse_y_pred: whether predictions are class numbers, not scores.
         axis: the axis of the classes.
+
+    >>> from glassnet import metrics
+    >>> y = [[1, 0], [1, 0], [0, 1], [0, 1]]
+    >>> p = [[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.3, 0.7]]
+    >>> round(float(metrics.OneHotIoU(num_classes=2, target_class_ids=[0])(y, p)), 4)
+    0.3333
     """
 
     sparse_y_true = False
@@ -335,6 +349,12 @@ class OneHotMeanIoU(_IoU):
         ignore_class: a true class whose entries are left out.
         sparse_y_pred: whether predictions are class numbers, not scores.
         axis: the axis of the classes.
+
+    >>> from glassnet import metrics
+    >>> y = [[1, 0], [1, 0], [0, 1], [0, 1]]
+    >>> p = [[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.3, 0.7]]
+    >>> round(float(metrics.OneHotMeanIoU(num_classes=2)(y, p)), 4)
+    0.3333
     """
 
     sparse_y_true = False

@@ -45,6 +45,10 @@ class TruePositives(_Count):
         thresholds: t, one or several numbers from 0 to 1; 0.5 for None.
         name: the name in the log.
         dtype: the dtype of the result.
+
+    >>> from glassnet import metrics
+    >>> float(metrics.TruePositives()([0, 0, 1, 1], [0.9, 0.1, 0.8, 0.7]))
+    2.0
     """
 
     counted = "true_positives"
@@ -59,6 +63,10 @@ class TrueNegatives(_Count):
         thresholds: t, one or several numbers from 0 to 1; 0.5 for None.
         name: the name in the log.
         dtype: the dtype of the result.
+
+    >>> from glassnet import metrics
+    >>> float(metrics.TrueNegatives()([0, 0, 1, 1], [0.9, 0.1, 0.8, 0.7]))
+    1.0
     """
 
     counted = "true_negatives"
@@ -73,6 +81,10 @@ class FalsePositives(_Count):
         thresholds: t, one or several numbers from 0 to 1; 0.5 for None.
         name: the name in the log.
         dtype: the dtype of the result.
+
+    >>> from glassnet import metrics
+    >>> float(metrics.FalsePositives()([0, 0, 1, 1], [0.9, 0.1, 0.8, 0.7]))
+    1.0
     """
 
     counted = "false_positives"
@@ -87,6 +99,10 @@ class FalseNegatives(_Count):
         thresholds: t, one or several numbers from 0 to 1; 0.5 for None.
         name: the name in the log.
         dtype: the dtype of the result.
+
+    >>> from glassnet import metrics
+    >>> float(metrics.FalseNegatives()([0, 0, 1, 1], [0.9, 0.1, 0.8, 0.7]))
+    0.0
     """
 
     counted = "false_negatives"

@@ -139,6 +139,11 @@ class F1Score(_FScore):
         dtype: the dtype of the result.
 
     Shapes: y one-hot or multi-label, y and p (m, k).
+
+    >>> from glassnet import metrics
+    >>> metric = metrics.F1Score(average="macro")
+    >>> round(float(metric([[1, 0], [0, 1], [0, 1]], [[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]])), 4)
+    0.6667
     """
 
     beta = 1.0

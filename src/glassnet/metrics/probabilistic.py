@@ -24,6 +24,10 @@ class BinaryCrossentropy(FunctionMetric):
         dtype: the dtype of the result.
         from_logits: whether the predictions are raw outputs.
         label_smoothing: s, how uncertain the truths are taken to be.
+
+    >>> from glassnet import metrics
+    >>> round(float(metrics.BinaryCrossentropy()([[1.0], [0.0]], [[0.5], [0.5]])), 4)
+    0.6931
     """
 
     function = staticmethod(binary_crossentropy)
@@ -55,6 +59,10 @@ class CategoricalCrossentropy(FunctionMetric):
         from_logits: whether the predictions are raw outputs.
         label_smoothing: s, how uncertain the truths are taken to be.
         axis: the axis of the classes.
+
+    >>> from glassnet import metrics
+    >>> round(float(metrics.CategoricalCrossentropy()([[0.0, 1.0]], [[0.5, 0.5]])), 4)
+    0.6931
     """
 
     function = staticmethod(categorical_crossentropy)
@@ -89,6 +97,10 @@ class SparseCategoricalCrossentropy(FunctionMetric):
         from_logits: whether the predictions are raw outputs.
         ignore_class: a class number whose examples do not count.
         axis: the axis of the classes.
+
+    >>> from glassnet import metrics
+    >>> round(float(metrics.SparseCategoricalCrossentropy()([1], [[0.5, 0.5]])), 4)
+    0.6931
     """
 
     function = staticmethod(sparse_categorical_crossentropy)
@@ -120,6 +132,10 @@ class KLDivergence(FunctionMetric):
     Args:
         name: the name in the log.
         dtype: the dtype of the result.
+
+    >>> from glassnet import metrics
+    >>> round(float(metrics.KLDivergence()([[1.0, 0.0]], [[0.5, 0.5]])), 4)
+    0.6931
     """
 
     function = staticmethod(kl_divergence)
@@ -136,6 +152,10 @@ class Poisson(FunctionMetric):
     Args:
         name: the name in the log.
         dtype: the dtype of the result.
+
+    >>> from glassnet import metrics
+    >>> round(float(metrics.Poisson()([[2.0]], [[1.0]])), 4)
+    1.0
     """
 
     function = staticmethod(poisson)
@@ -152,6 +172,10 @@ class Hinge(FunctionMetric):
     Args:
         name: the name in the log.
         dtype: the dtype of the result.
+
+    >>> from glassnet import metrics
+    >>> float(metrics.Hinge()([[1.0], [-1.0]], [[0.5], [-2.0]]))
+    0.25
     """
 
     function = staticmethod(hinge)
@@ -168,6 +192,10 @@ class SquaredHinge(FunctionMetric):
     Args:
         name: the name in the log.
         dtype: the dtype of the result.
+
+    >>> from glassnet import metrics
+    >>> float(metrics.SquaredHinge()([[1.0], [-1.0]], [[0.5], [-2.0]]))
+    0.125
     """
 
     function = staticmethod(squared_hinge)
@@ -184,6 +212,10 @@ class CategoricalHinge(FunctionMetric):
     Args:
         name: the name in the log.
         dtype: the dtype of the result.
+
+    >>> from glassnet import metrics
+    >>> float(metrics.CategoricalHinge()([[0.0, 1.0]], [[0.5, 0.25]]))
+    1.25
     """
 
     function = staticmethod(categorical_hinge)

@@ -156,6 +156,11 @@ class MeanMetricWrapper(MeanOfFunction):
         name: the name in the log; the function's by default.
         dtype: the dtype of the result.
         kwargs: further arguments of ``fn``.
+
+    >>> from glassnet import metrics
+    >>> metric = metrics.MeanMetricWrapper(lambda y, p: abs(y - p), name="gap")
+    >>> float(metric([1.0, 2.0], [1.0, 5.0]))
+    1.5
     """
 
     def __init__(

@@ -53,6 +53,10 @@ class MeanSquaredError(FunctionMetric):
     Args:
         name: the name in the log.
         dtype: the dtype of the result.
+
+    >>> from glassnet import metrics
+    >>> float(metrics.MeanSquaredError()([1.0, 2.0], [1.0, 4.0]))
+    2.0
     """
 
     function = staticmethod(mean_squared_error)
@@ -69,6 +73,10 @@ class MeanAbsoluteError(FunctionMetric):
     Args:
         name: the name in the log.
         dtype: the dtype of the result.
+
+    >>> from glassnet import metrics
+    >>> float(metrics.MeanAbsoluteError()([1.0, 2.0], [1.0, 4.0]))
+    1.0
     """
 
     function = staticmethod(mean_absolute_error)
@@ -85,6 +93,10 @@ class MeanAbsolutePercentageError(FunctionMetric):
     Args:
         name: the name in the log.
         dtype: the dtype of the result.
+
+    >>> from glassnet import metrics
+    >>> float(metrics.MeanAbsolutePercentageError()([2.0, 4.0], [1.0, 5.0]))
+    37.5
     """
 
     function = staticmethod(mean_absolute_percentage_error)
@@ -103,6 +115,10 @@ class MeanSquaredLogarithmicError(FunctionMetric):
     Args:
         name: the name in the log.
         dtype: the dtype of the result.
+
+    >>> from glassnet import metrics
+    >>> round(float(metrics.MeanSquaredLogarithmicError()([3.0], [1.0])), 4)
+    0.4805
     """
 
     function = staticmethod(mean_squared_logarithmic_error)
@@ -147,6 +163,10 @@ class LogCoshError(FunctionMetric):
     Args:
         name: the name in the log.
         dtype: the dtype of the result.
+
+    >>> from glassnet import metrics
+    >>> round(float(metrics.LogCoshError()([0.0], [1.0])), 4)
+    0.4338
     """
 
     function = staticmethod(log_cosh)
@@ -164,6 +184,10 @@ class CosineSimilarity(FunctionMetric):
         name: the name in the log.
         dtype: the dtype of the result.
         axis: the axis of the vectors.
+
+    >>> from glassnet import metrics
+    >>> float(metrics.CosineSimilarity()([[0.0, 1.0], [0.0, 2.0]], [[1.0, 0.0], [0.0, 5.0]]))
+    0.5
     """
 
     function = staticmethod(cosine)
@@ -185,6 +209,10 @@ class PearsonCorrelation(FunctionMetric):
         name: the name in the log.
         dtype: the dtype of the result.
         axis: the axis along which values are correlated.
+
+    >>> from glassnet import metrics
+    >>> round(float(metrics.PearsonCorrelation()([[1.0, 2.0, 3.0]], [[2.0, 4.0, 7.0]])), 4)
+    0.9934
     """
 
     function = staticmethod(pearson_correlation)
@@ -206,6 +234,10 @@ class ConcordanceCorrelation(FunctionMetric):
         name: the name in the log.
         dtype: the dtype of the result.
         axis: the axis along which values are correlated.
+
+    >>> from glassnet import metrics
+    >>> round(float(metrics.ConcordanceCorrelation()([[1.0, 2.0, 3.0]], [[2.0, 3.0, 4.0]])), 4)
+    0.5714
     """
 
     function = staticmethod(concordance_correlation)

@@ -85,6 +85,10 @@ class SensitivityAtSpecificity(_BestWhere):
         class_id: the only label that counts.
         name: the name in the log.
         dtype: the dtype of the result.
+
+    >>> from glassnet import metrics
+    >>> float(metrics.SensitivityAtSpecificity(0.9)([0, 0, 1, 1], [0.1, 0.6, 0.4, 0.8]))
+    0.5
     """
 
     def __init__(
@@ -112,6 +116,10 @@ class SpecificityAtSensitivity(_BestWhere):
         class_id: the only label that counts.
         name: the name in the log.
         dtype: the dtype of the result.
+
+    >>> from glassnet import metrics
+    >>> float(metrics.SpecificityAtSensitivity(0.9)([0, 0, 1, 1], [0.1, 0.6, 0.4, 0.8]))
+    0.5
     """
 
     def __init__(
@@ -139,6 +147,10 @@ class PrecisionAtRecall(_BestWhere):
         class_id: the only label that counts.
         name: the name in the log.
         dtype: the dtype of the result.
+
+    >>> from glassnet import metrics
+    >>> round(float(metrics.PrecisionAtRecall(0.9)([0, 0, 1, 1], [0.1, 0.6, 0.4, 0.8])), 4)
+    0.6667
     """
 
     def __init__(
@@ -166,6 +178,10 @@ class RecallAtPrecision(_BestWhere):
         class_id: the only label that counts.
         name: the name in the log.
         dtype: the dtype of the result.
+
+    >>> from glassnet import metrics
+    >>> float(metrics.RecallAtPrecision(0.9)([0, 0, 1, 1], [0.1, 0.6, 0.4, 0.8]))
+    0.5
     """
 
     def __init__(

@@ -57,6 +57,8 @@ def hard_sigmoid(x: Any) -> Tensor:
 
     Derivative: 1/6 where ``-3 < x < 3``, else 0.
 
+    Source: A. Howard et al., "Searching for MobileNetV3", ICCV 2019.
+
     >>> from glassnet import ops
     >>> ops.hard_sigmoid([-4.0, 0.0, 4.0]).tolist()
     [0.0, 0.5, 1.0]
@@ -82,6 +84,8 @@ def hard_silu(x: Any) -> Tensor:
 def hard_tanh(x: Any) -> Tensor:
     """Return ``min(max(x, -1), 1)``. Derivative: 1 where ``-1 < x < 1``, else 0.
 
+    Source: R. Collobert, "Large scale machine learning", PhD thesis, 2004.
+
     >>> from glassnet import ops
     >>> ops.hard_tanh([-2.0, 0.5, 2.0]).tolist()
     [-1.0, 0.5, 1.0]
@@ -91,6 +95,9 @@ def hard_tanh(x: Any) -> Tensor:
 
 def hard_shrink(x: Any, threshold: float = 0.5) -> Tensor:
     """Return ``x`` where ``|x| > threshold``, else 0. Derivative: 1 there, else 0.
+
+    Source: D. Donoho, I. Johnstone, "Ideal spatial adaptation by wavelet shrinkage",
+    Biometrika, 1994.
 
     >>> from glassnet import ops
     >>> ops.hard_shrink([-1.0, 0.2]).tolist()
@@ -104,6 +111,9 @@ def soft_shrink(x: Any, threshold: float = 0.5) -> Tensor:
     """Return ``sign(x) max(|x| - threshold, 0)``: ``x`` drawn towards 0.
 
     Derivative: 1 where ``|x| > threshold``, else 0.
+
+    Source: D. Donoho, I. Johnstone, "Ideal spatial adaptation by wavelet shrinkage",
+    Biometrika, 1994.
 
     >>> from glassnet import ops
     >>> ops.soft_shrink([-2.0, 0.25, 1.0]).tolist()
@@ -251,6 +261,9 @@ def mish(x: Any) -> Tensor:
 def softsign(x: Any) -> Tensor:
     """Return ``x / (1 + |x|)``. Derivative: ``1 / (1 + |x|)²``.
 
+    Source: J. Bergstra, G. Desjardins, P. Lamblin, Y. Bengio, "Quadratic polynomials learn better
+    image features", 2009.
+
     >>> from glassnet import ops
     >>> ops.softsign([-1.0, 0.0, 3.0]).tolist()
     [-0.5, 0.0, 0.75]
@@ -263,6 +276,9 @@ def sparse_plus(x: Any) -> Tensor:
     """Return 0 where ``x ≤ -1``, ``x`` where ``x ≥ 1``, and ``(x + 1)² / 4`` between.
 
     Derivative: ``sparse_sigmoid(x)``.
+
+    Source: the integral of ``sparse_sigmoid``, which A. Martins, R. Astudillo, "From softmax to
+    sparsemax", ICML 2016, derive.
 
     >>> from glassnet import ops
     >>> ops.sparse_plus([-2.0, 0.0, 2.0]).tolist()

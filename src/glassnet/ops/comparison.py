@@ -270,19 +270,19 @@ def greater_equal(x1: Any, x2: Any) -> Tensor:
 
 @implements(np.logical_and, np.bitwise_and)
 def logical_and(x1: Any, x2: Any) -> Tensor:
-    """Return where both are true; a number is true unless it is 0."""
+    """Return ``x1 ∧ x2``: where both are true; a number is true unless it is 0."""
     return record(LogicalAnd(), cast(x1, "bool"), cast(x2, "bool"))
 
 
 @implements(np.logical_or, np.bitwise_or)
 def logical_or(x1: Any, x2: Any) -> Tensor:
-    """Return where at least one is true; a number is true unless it is 0."""
+    """Return ``x1 ∨ x2``: where at least one is true; a number is true unless it is 0."""
     return record(LogicalOr(), cast(x1, "bool"), cast(x2, "bool"))
 
 
 @implements(np.logical_xor, np.bitwise_xor)
 def logical_xor(x1: Any, x2: Any) -> Tensor:
-    """Return where exactly one is true; a number is true unless it is 0."""
+    """Return ``x1 ⊕ x2``: where exactly one is true; a number is true unless it is 0."""
     return record(LogicalXor(), cast(x1, "bool"), cast(x2, "bool"))
 
 
@@ -344,13 +344,13 @@ def where(condition: Any, x1: Any = None, x2: Any = None) -> Tensor:
 
 @implements(np.maximum)
 def maximum(x1: Any, x2: Any) -> Tensor:
-    """Return the larger of the two; where they tie, each gets half of the derivative."""
+    """Return ``max(x1, x2)``, entry by entry; where they tie, each gets half of the derivative."""
     return record(Maximum(), *operands(x1, x2))
 
 
 @implements(np.minimum)
 def minimum(x1: Any, x2: Any) -> Tensor:
-    """Return the smaller of the two; where they tie, each gets half of the derivative."""
+    """Return ``min(x1, x2)``, entry by entry; where they tie, each gets half of the derivative."""
     return record(Minimum(), *operands(x1, x2))
 
 

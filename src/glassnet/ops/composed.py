@@ -20,7 +20,7 @@ from glassnet.ops.shaping import reshape, transpose
 
 @implements(np.ndim)
 def ndim(x: Any) -> int:
-    """Return the number of axes."""
+    """Return the number of axes: ``len(x.shape)``."""
     return as_tensor(x).ndim
 
 
@@ -56,7 +56,7 @@ def diff(x: Any, n: int = 1, axis: int = -1) -> Tensor:
 
 @implements(np.ptp)
 def ptp(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
-    """Return the range: the largest entry minus the smallest."""
+    """Return ``max(x) - min(x)`` over ``axis``: the range."""
     return subtract(max(x, axis, keepdims), min(x, axis, keepdims))
 
 
@@ -77,25 +77,25 @@ def heaviside(x1: Any, x2: Any) -> Tensor:
 
 @implements(np.radians, np.deg2rad)
 def radians(x: Any) -> Tensor:
-    """Return degrees as radians."""
+    """Return ``x π / 180``: degrees as radians."""
     return multiply(x, math.pi / 180)
 
 
 @implements(np.degrees, np.rad2deg)
 def degrees(x: Any) -> Tensor:
-    """Return radians as degrees."""
+    """Return ``180 x / π``: radians as degrees."""
     return multiply(x, 180 / math.pi)
 
 
 @implements(np.flipud)
 def flipud(x: Any) -> Tensor:
-    """Return the rows in reverse order."""
+    """Return ``x[::-1]``: the rows in reverse order."""
     return flip(x, 0)
 
 
 @implements(np.fliplr)
 def fliplr(x: Any) -> Tensor:
-    """Return the columns in reverse order."""
+    """Return ``x[:, ::-1]``: the columns in reverse order."""
     return flip(x, 1)
 
 

@@ -213,7 +213,7 @@ def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Tensor:
 
 @implements(np.dot)
 def dot(x1: Any, x2: Any) -> Tensor:
-    """Return the product of vectors or matrices; in general over the last and last-but-one axis."""
+    """Return ``y[i…, j…, l] = Σₖ x1[i…, k] x2[j…, k, l]``: the product of vectors or matrices."""
     a, b = operands(x1, x2)
     if a.ndim == 0 or b.ndim == 0:
         return a * b
@@ -224,7 +224,7 @@ def dot(x1: Any, x2: Any) -> Tensor:
 
 @implements(np.inner)
 def inner(x1: Any, x2: Any) -> Tensor:
-    """Return products summed over the last axis of both."""
+    """Return ``y[i…, j…] = Σₖ x1[i…, k] x2[j…, k]``: products summed over the last axis of both."""
     a, b = operands(x1, x2)
     return a * b if a.ndim == 0 or b.ndim == 0 else tensordot(a, b, ([-1], [-1]))
 
@@ -238,7 +238,7 @@ def outer(x1: Any, x2: Any) -> Tensor:
 
 @implements(np.vdot)
 def vdot(x1: Any, x2: Any) -> Tensor:
-    """Return the sum of the products of all entries."""
+    """Return ``Σ x1 x2`` over all entries."""
     a, b = operands(x1, x2)
     if a.size != b.size:
         raise ValueError(f"vdot: {a.size} entries against {b.size}.")

@@ -147,7 +147,7 @@ def separable_conv(
     data_format: str | None = None,
     dilation_rate: int | tuple[int, ...] = 1,
 ) -> Tensor:
-    """Return `depthwise_conv`, then a convolution of 1 cell that mixes the channels.
+    """Return ``(x ∗ D) P``: `depthwise_conv`, then a convolution of 1 cell that mixes the channels.
 
     Args:
         inputs: (m, n…, c).

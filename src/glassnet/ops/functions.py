@@ -271,7 +271,10 @@ def relu(x: Any) -> Tensor:
 
 
 def sigmoid(x: Any) -> Tensor:
-    """Return ``1 / (1 + e⁻ˣ)``, precise for any ``x``.
+    """Return ``σ(x) = 1 / (1 + e⁻ˣ)``, precise for any ``x``. Derivative: ``σ(x) (1 - σ(x))``.
+
+    Source: D. Rumelhart, G. Hinton, R. Williams, "Learning representations by back-propagating
+    errors", Nature, 1986.
 
     >>> from glassnet import ops
     >>> ops.sigmoid([0.0, 1000.0, -1000.0]).tolist()
@@ -282,12 +285,27 @@ def sigmoid(x: Any) -> Tensor:
 
 @implements(np.tanh)
 def tanh(x: Any) -> Tensor:
-    """Return the hyperbolic tangent of ``x``."""
+    """Return ``(eˣ - e⁻ˣ) / (eˣ + e⁻ˣ)``, the hyperbolic tangent. Derivative: ``1 - tanh²(x)``.
+
+    Source: Y. LeCun, L. Bottou, G. Orr, K.-R. Müller, "Efficient BackProp", 1998, section 4.4.
+
+    >>> from glassnet import ops
+    >>> ops.tanh([-100.0, 0.0, 100.0]).tolist()
+    [-1.0, 0.0, 1.0]
+    """
     return record(Tanh(), *float_operands(x))
 
 
 def softplus(x: Any) -> Tensor:
-    """Return ``log(1 + eˣ)``, without overflow."""
+    """Return ``log(1 + eˣ)``, without overflow. Derivative: ``σ(x)``.
+
+    Source: C. Dugas et al., "Incorporating second-order functional knowledge for better option
+    pricing", NIPS 2000.
+
+    >>> from glassnet import ops
+    >>> ops.softplus([-1000.0, 1000.0]).tolist()
+    [0.0, 1000.0]
+    """
     return record(Softplus(), *float_operands(x))
 
 

@@ -129,13 +129,13 @@ def stack(xs: Sequence[Any], axis: int = 0) -> Tensor:
 
 @implements(np.vstack)
 def vstack(xs: Sequence[Any]) -> Tensor:
-    """Return the tensors below one another; one with a single axis is a row."""
+    """Return ``[x₁; x₂; …]`` below one another; a tensor with a single axis is a row."""
     return concatenate([_at_least_2d(x) for x in operands(*_several("vstack", xs))], 0)
 
 
 @implements(np.hstack)
 def hstack(xs: Sequence[Any]) -> Tensor:
-    """Return the tensors beside one another: along axis 1, or 0 where it is the only one."""
+    """Return ``[x₁, x₂, …]`` beside one another: along axis 1, or 0 where it is the only one."""
     parts = [reshape(x, (1,)) if x.ndim == 0 else x for x in operands(*_several("hstack", xs))]
     return concatenate(parts, 0 if parts[0].ndim == 1 else 1)
 

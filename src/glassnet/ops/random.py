@@ -262,7 +262,7 @@ def _float(dtype: Any, function: str) -> str:
 def uniform(
     shape: Any, minval: float = 0.0, maxval: float = 1.0, dtype: Any = None, seed: Seed = None
 ) -> Tensor:
-    """Return numbers drawn evenly from [minval, maxval).
+    """Return numbers drawn evenly from ``[minval, maxval)``.
 
     Args:
         shape: the shape; sizes may be named, such as the batch.
@@ -285,7 +285,7 @@ def uniform(
 def normal(
     shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: Seed = None
 ) -> Tensor:
-    """Return numbers drawn from the normal distribution; the arguments are those of `uniform`."""
+    """Return numbers drawn from ``N(mean, stddev²)``; the arguments are those of `uniform`."""
     parameters = float(mean), _spread("normal", stddev)
     return _drawn(RandomNormal, seed, shape, _float(dtype, "normal"), *parameters)
 
@@ -293,7 +293,7 @@ def normal(
 def truncated_normal(
     shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: Seed = None
 ) -> Tensor:
-    """Return normal numbers, drawn again where they lie more than 2 stddev from the mean.
+    """Return ``N(mean, stddev²)`` cut at ``mean ± 2 stddev``: what is further off is drawn again.
 
     Their standard deviation is 0.87962566 · stddev. The arguments are those of `uniform`.
     """
@@ -319,7 +319,7 @@ def bernoulli(shape: Any, p: float = 0.5, dtype: Any = None, seed: Seed = None) 
 def randint(
     shape: Any, minval: int, maxval: int, dtype: Any = "int32", seed: Seed = None
 ) -> Tensor:
-    """Return integers, each of minval, …, maxval - 1 equally likely.
+    """Return integers, each of ``minval, …, maxval - 1`` equally likely.
 
     Raises:
         ValueError: where there is no such integer, or the dtype does not hold them.
@@ -336,7 +336,7 @@ def randint(
 
 
 def permutation(n: Size, seed: Seed = None) -> Tensor:
-    """Return the numbers 0, …, n - 1 in random order."""
+    """Return the numbers ``0, …, n - 1`` in random order."""
     return _drawn(RandomPermutation, seed, (n,), "int64")
 
 
@@ -353,7 +353,7 @@ def shuffle(x: Any, axis: int = 0, seed: Seed = None) -> Tensor:
 
 
 def categorical(logits: Any, num_samples: int, dtype: Any = "int32", seed: Seed = None) -> Tensor:
-    """Return classes drawn with probabilities softmax(logits), (m, num_samples).
+    """Return classes drawn with probabilities ``softmax(logits)``, (m, num_samples).
 
     Args:
         logits: (m, classes), unnormalised log-probabilities.

@@ -172,7 +172,7 @@ def squeeze(x: Any, axis: int | Iterable[int] | None = None) -> Tensor:
 
 
 def full(shape: Any, fill_value: Any, dtype: Any = None) -> Tensor:
-    """Return a tensor filled with one value; the default float type for Python floats."""
+    """Return ``y = fill_value`` of a shape; the default float type for Python floats."""
     value, sizes = as_tensor(fill_value, dtype), as_shape(shape)
     numbers = [size for size in sizes if isinstance(size, int)]
     if isinstance(value, Constant) and len(numbers) == len(sizes):
@@ -181,12 +181,12 @@ def full(shape: Any, fill_value: Any, dtype: Any = None) -> Tensor:
 
 
 def zeros(shape: Any, dtype: Any = None) -> Tensor:
-    """Return zeros."""
+    """Return ``y = 0`` of a shape."""
     return full(shape, 0.0, dtype)
 
 
 def ones(shape: Any, dtype: Any = None) -> Tensor:
-    """Return ones."""
+    """Return ``y = 1`` of a shape."""
     return full(shape, 1.0, dtype)
 
 

@@ -213,6 +213,11 @@ class OneHot(Op):
 def softmax(x: Any, axis: Axis = -1) -> Tensor:
     """Return ``eˣ / Σ eˣ`` over ``axis``: positive numbers that sum to 1.
 
+    Derivative: ``∂aᵢ/∂xⱼ = aᵢ ([i = j] - aⱼ)`` with a the value.
+
+    Source: J. Bridle, "Probabilistic interpretation of feedforward classification network outputs",
+    1990.
+
     >>> from glassnet import ops
     >>> ops.softmax([0.0, 0.0, 1000.0]).tolist()
     [0.0, 0.0, 1.0]
@@ -222,7 +227,13 @@ def softmax(x: Any, axis: Axis = -1) -> Tensor:
 
 
 def log_softmax(x: Any, axis: Axis = -1) -> Tensor:
-    """Return ``x - log Σ eˣ`` over ``axis``: the logarithm of softmax, exact for any ``x``."""
+    """Return ``x - log Σ eˣ`` over ``axis``: the logarithm of softmax, exact for any ``x``.
+
+    Derivative: ``∂aᵢ/∂xⱼ = [i = j] - softmax(x)ⱼ``.
+
+    Source: J. Bridle, "Probabilistic interpretation of feedforward classification network outputs",
+    1990.
+    """
     (x,) = float_operands(x)
     return record(LogSoftmax(normalize_axes(axis, x.ndim)), x)
 

@@ -243,7 +243,7 @@ def moments(x: Any, axes: Axis, keepdims: bool = False) -> tuple[Tensor, Tensor]
 
 @implements(np.linalg.norm)
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Tensor:
-    """Return the norm of vectors (one axis) or matrices (two axes).
+    """Return ``‖x‖``: of vectors (one axis) or matrices (two axes).
 
     Args:
         x: the tensor.

@@ -61,13 +61,13 @@ class _Averaging(Optimizer):
 
 @OPTIMIZERS.add()
 class Adam(_Averaging):
-    """Adam: a step of about η for every weight, whatever the size of its gradients.
+    """``w ← w - ηₜ m / (√v + ε)``: a step of about η for every weight, whatever its gradient.
 
-    At step t = 1, 2, …::
+    m and v are averages of g and g²; ηₜ makes up for their start at 0. At step t = 1, 2, …::
 
         m ← m + (1 - β₁) (g - m)
         v ← v + (1 - β₂) (g² - v)
-        w ← w - η √(1 - β₂ᵗ) / (1 - β₁ᵗ) · m / (√v + ε)
+        ηₜ = η √(1 - β₂ᵗ) / (1 - β₁ᵗ)
 
     Args:
         learning_rate: η.
@@ -138,6 +138,12 @@ class AdamW(Adam):
         common: the other arguments of `Optimizer`.
 
     Source: I. Loshchilov, F. Hutter, "Decoupled weight decay regularization", ICLR 2019.
+
+    >>> import numpy as np, glassnet as gn
+    >>> w = gn.Variable([1.0])
+    >>> gn.optimizers.AdamW(0.1, weight_decay=0.1).apply([np.array([2.0])], [w])
+    >>> round(w.numpy().item(), 3)
+    0.89
     """
 
     def __init__(
@@ -158,9 +164,9 @@ class AdamW(Adam):
 
 @OPTIMIZERS.add()
 class Adamax(Optimizer):
-    """Adam with the largest gradient in place of the mean square.
+    """``w ← w - η / (1 - β₁ᵗ) · m / (u + ε)``: Adam with the largest gradient for the mean square.
 
-    ``u ← max(β₂ u, |g|)`` and ``w ← w - η / (1 - β₁ᵗ) · m / (u + ε)``, with m as in Adam.
+    ``u ← max(β₂ u, |g|)``, and m is as in Adam.
 
     Args:
         learning_rate: η.
@@ -170,6 +176,12 @@ class Adamax(Optimizer):
         common: the arguments of `Optimizer`.
 
     Source: D. Kingma, J. Ba, "Adam: A method for stochastic optimization", ICLR 2015, section 7.
+
+    >>> import numpy as np, glassnet as gn
+    >>> w = gn.Variable([1.0])
+    >>> gn.optimizers.Adamax(0.1).apply([np.array([2.0])], [w])
+    >>> round(w.numpy().item(), 3)
+    0.9
     """
 
     def __init__(
@@ -210,12 +222,12 @@ class Adamax(Optimizer):
 
 @OPTIMIZERS.add()
 class Nadam(_Averaging):
-    """Adam that looks ahead as Nesterov's momentum does.
+    """``w ← w - η m̂ / (√v̂ + ε)``: Adam that looks ahead as Nesterov's momentum does.
 
     With ``uₜ = β₁ (1 - 0.96ᵗ / 2)`` and the product ``Uₜ = u₁ … uₜ``::
 
         m̂ = uₜ₊₁ m / (1 - Uₜ₊₁) + (1 - uₜ) g / (1 - Uₜ)
-        w ← w - η m̂ / (√(v / (1 - β₂ᵗ)) + ε)
+        v̂ = v / (1 - β₂ᵗ)
 
     Args:
         learning_rate: η.
@@ -225,6 +237,12 @@ class Nadam(_Averaging):
         common: the arguments of `Optimizer`.
 
     Source: T. Dozat, "Incorporating Nesterov momentum into Adam", ICLR workshop 2016.
+
+    >>> import numpy as np, glassnet as gn
+    >>> w = gn.Variable([1.0])
+    >>> gn.optimizers.Nadam(0.1).apply([np.array([2.0])], [w])
+    >>> round(w.numpy().item(), 3)
+    0.894
     """
 
     def __init__(
@@ -277,10 +295,9 @@ class Nadam(_Averaging):
 
 @OPTIMIZERS.add()
 class Lamb(_Averaging):
-    """Adam whose step of each variable is as long as the variable, times η.
+    """``w ← w - η ‖w‖ / ‖r‖ · r`` with Adam's step r: as long as the variable itself, times η.
 
-    With ``r = m / (1 - β₁ᵗ) / (√(v / (1 - β₂ᵗ)) + ε)``: ``w ← w - η ‖w‖ / ‖r‖ · r``; where a
-    length is 0 the quotient counts as 1.
+    ``r = m / (1 - β₁ᵗ) / (√(v / (1 - β₂ᵗ)) + ε)``; where a length is 0 the quotient counts as 1.
 
     Args:
         learning_rate: η.
@@ -290,6 +307,12 @@ class Lamb(_Averaging):
         common: the arguments of `Optimizer`.
 
     Source: Y. You et al., "Large batch optimization for deep learning", ICLR 2020.
+
+    >>> import numpy as np, glassnet as gn
+    >>> w = gn.Variable([1.0])
+    >>> gn.optimizers.Lamb(0.1).apply([np.array([2.0])], [w])
+    >>> round(w.numpy().item(), 3)
+    0.9
     """
 
     def __init__(

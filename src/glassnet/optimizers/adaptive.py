@@ -34,6 +34,12 @@ class RMSprop(Optimizer):
 
     Sources: T. Tieleman, G. Hinton, "Neural networks for machine learning", lecture 6.5, 2012.
     A. Graves, "Generating sequences with recurrent neural networks", 2013 (centered).
+
+    >>> import numpy as np, glassnet as gn
+    >>> w = gn.Variable([1.0])
+    >>> gn.optimizers.RMSprop(0.1).apply([np.array([2.0])], [w])
+    >>> round(w.numpy().item(), 3)
+    0.684
     """
 
     def __init__(
@@ -90,6 +96,12 @@ class Adagrad(Optimizer):
         common: the arguments of `Optimizer`.
 
     Source: J. Duchi, E. Hazan, Y. Singer, "Adaptive subgradient methods", JMLR 2011.
+
+    >>> import numpy as np, glassnet as gn
+    >>> w = gn.Variable([1.0])
+    >>> gn.optimizers.Adagrad(0.1).apply([np.array([2.0])], [w])
+    >>> round(w.numpy().item(), 3)
+    0.901
     """
 
     def __init__(
@@ -133,6 +145,12 @@ class Adadelta(Optimizer):
         common: the arguments of `Optimizer`.
 
     Source: M. Zeiler, "ADADELTA: An adaptive learning rate method", 2012.
+
+    >>> import numpy as np, glassnet as gn
+    >>> w = gn.Variable([1.0])
+    >>> gn.optimizers.Adadelta(1.0).apply([np.array([2.0])], [w])
+    >>> round(w.numpy().item(), 3)
+    0.999
     """
 
     def __init__(
@@ -164,13 +182,11 @@ class Adadelta(Optimizer):
 
 @OPTIMIZERS.add()
 class Adafactor(Optimizer):
-    """Adam without a momentum, whose mean squares of a matrix are kept as one row and one column.
+    """``w ← w - α u / max(1, rms(u) / d)`` with ``u = g / √v``: Adam in little memory.
 
-    The mean square v of a matrix is estimated as ``r cᵀ / mean(r)``, from the averages r over
-    its rows and c over its columns. With ``ρₜ = min(η, 1/√t)``, ``α = max(ε₂, rms(w)) ρₜ`` and
-    ``u = g / √v``::
-
-        w ← w - α u / max(1, rms(u) / d)
+    There is no momentum, and the mean squares of a matrix are kept as one row and one column: v is
+    estimated as ``r cᵀ / mean(r)``, from the averages r over its rows and c over its columns.
+    ``ρₜ = min(η, 1/√t)`` and ``α = max(ε₂, rms(w)) ρₜ``.
 
     Args:
         learning_rate: η.
@@ -183,6 +199,12 @@ class Adafactor(Optimizer):
 
     Source: N. Shazeer, M. Stern, "Adafactor: Adaptive learning rates with sublinear memory cost",
     ICML 2018.
+
+    >>> import numpy as np, glassnet as gn
+    >>> w = gn.Variable([1.0])
+    >>> gn.optimizers.Adafactor(0.1).apply([np.array([2.0])], [w])
+    >>> round(w.numpy().item(), 3)
+    0.9
     """
 
     def __init__(

@@ -78,6 +78,12 @@ class Lion(Optimizer):
         common: the arguments of `Optimizer`.
 
     Source: X. Chen et al., "Symbolic discovery of optimization algorithms", NeurIPS 2023.
+
+    >>> import numpy as np, glassnet as gn
+    >>> w = gn.Variable([1.0])
+    >>> gn.optimizers.Lion(0.1).apply([np.array([2.0])], [w])
+    >>> round(w.numpy().item(), 3)
+    0.9
     """
 
     def __init__(
@@ -106,14 +112,13 @@ class Lion(Optimizer):
 
 @OPTIMIZERS.add()
 class Ftrl(Optimizer):
-    """Follow the regularized leader: the weights that are best for all gradients so far.
+    """``w ← (clip(z, -λ₁, λ₁) - z) / q``: the weights that are best for all gradients so far.
 
     With ``n' = n + g²``, ``σ = (n'⁻ᵖ - n⁻ᵖ) / η`` and ``q = n'⁻ᵖ / η + 2 (λ₂ + β / 2η)``::
 
         z ← z + g + 2 s w - σ w
-        w ← (clip(z, -λ₁, λ₁) - z) / q
 
-    so that a weight whose ``|z|`` is at most λ₁ is exactly 0.
+    A weight whose ``|z|`` is at most λ₁ is exactly 0.
 
     Args:
         learning_rate: η.
@@ -126,6 +131,12 @@ class Ftrl(Optimizer):
         common: the arguments of `Optimizer`.
 
     Source: H. B. McMahan et al., "Ad click prediction: a view from the trenches", KDD 2013.
+
+    >>> import numpy as np, glassnet as gn
+    >>> w = gn.Variable([1.0])
+    >>> gn.optimizers.Ftrl(0.1).apply([np.array([2.0])], [w])
+    >>> round(w.numpy().item(), 3)
+    0.745
     """
 
     def __init__(
