@@ -111,6 +111,7 @@ def test_class_weight_and_sample_weight_are_the_same_thing():
     other.set_weights(start)
     sample_weight = np.array([weights[c] for c in y])
     by_sample = other.fit(x, y, sample_weight=sample_weight, epochs=2, shuffle=False, verbose=0)
+    assert list(by_class.history) == ["accuracy", "loss", "weighted_accuracy"]
     for a, b in zip(first, other.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(by_class.history["loss"], by_sample.history["loss"], rtol=1e-5)
@@ -265,8 +266,9 @@ def test_loops_of_train_on_batch():
         for start in range(0, 96, 32):
             logs = model.train_on_batch(x[start : start + 32], y[start : start + 32])
     assert len(logs) == 2
+    model.train_on_batch(x[:5], y[:5])
     result = model.test_on_batch(x, y, return_dict=True)
-    assert set(result) == {"loss", "accuracy"}
+    assert result == pytest.approx(model.evaluate(x, y, batch_size=96, return_dict=True, verbose=0))
     assert model.predict_on_batch(x[:2]).shape == (2, 3)
     model.reset_metrics()
     assert model.evaluate(x, y, verbose=0)[1] > 0.9
@@ -352,7 +354,10 @@ def test_weights_move_between_models():
     assert not dense.get_weights()[0].any()
     shapes = [tuple(v.shape) for v in model.trainable_variables]
     assert shapes == [(3, 8), (8,), (8, 3), (3,)]
-    assert [v.path.split("/")[-1] for v in model.variables][:2] == ["kernel", "bias"]
+    assert [v.path for v in model.variables][:2] == [
+        "sequential/dense/kernel",
+        "sequential/dense/bias",
+    ]
 
 
 def test_config_round_trips_and_types():

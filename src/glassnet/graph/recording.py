@@ -82,6 +82,22 @@ def scope(name: str) -> Iterator[None]:
         _scope.reset(token)
 
 
+def scoped(name: str) -> str:
+    """Return the path to the part called ``name``: the scope, which may be that part's own."""
+    outer = _scope.get()
+    return outer if outer.split("/")[-1] == name else f"{outer}/{name}" if outer else name
+
+
+@contextmanager
+def within(name: str) -> Iterator[None]:
+    """Record what follows in the part called ``name``, which may have been entered already."""
+    token = _scope.set(scoped(name))
+    try:
+        yield
+    finally:
+        _scope.reset(token)
+
+
 @contextmanager
 def in_scope_of(tensor: Tensor) -> Iterator[None]:
     """Record what follows in the name of the part that recorded ``tensor``."""

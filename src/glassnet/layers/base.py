@@ -13,7 +13,7 @@ from glassnet import constraints, initializers, regularizers
 from glassnet.engines import Program
 from glassnet.graph import dtypes
 from glassnet.graph.dimension import display
-from glassnet.graph.recording import as_tensor, current_recording, recording, scope
+from glassnet.graph.recording import as_tensor, current_recording, recording, scope, scoped
 from glassnet.graph.tensor import Constant, Placeholder, Tensor
 from glassnet.graph.variable import Variable
 from glassnet.layers.calling import (
@@ -167,7 +167,7 @@ class Layer(Configurable):
         )
         variable.regularizer = regularizers.get(regularizer)
         variable.constraint = constraints.get(constraint)
-        variable.path = f"{self.name}/{variable.name}"
+        variable.path = f"{scoped(self.name)}/{variable.name}"
         self._weights.append(variable)
         return variable
 
@@ -433,8 +433,14 @@ class Layer(Configurable):
     def _build(self, inputs: Any) -> None:
         shapes = map_structure(lambda t: public_shape(np_shape(t)), inputs)
         self.first_inputs = map_structure(InputSpec.of, inputs)
-        with scope(self.name):
-            self.build(shapes)
+        kept = len(self._weights)
+        try:
+            with scope(self.name):
+                self.build(shapes)
+        except BaseException:  # the next call builds anew, without the weights of this attempt
+            del self._weights[kept:]
+            self.built = False
+            raise
         self.built = True
 
     def rebuild(self, inputs: Any) -> None:

@@ -82,7 +82,7 @@ class CompiledLoss:
         weights: Sequence[Any],
         names: Sequence[str],
     ) -> tuple[Tensor | None, list[tuple[str, Tensor]]]:
-        """Return the total loss, None for none, and, for several outputs, each one's own."""
+        """Return the total loss, None for none, and each output's own where there are several."""
         factors = by_output(self.weights, names, "loss_weights")
         parts: list[tuple[str, Tensor]] = []
         total: Tensor | None = None
@@ -104,7 +104,7 @@ class CompiledLoss:
             parts.append((f"{name}_loss", value))
             weighted = value if factor is None else value * factor
             total = weighted if total is None else total + weighted
-        return total, parts if len(names) > 1 else []
+        return total, parts if len(parts) > 1 else []
 
 
 _BY_LOSS = ("accuracy", "acc", "crossentropy", "ce")  # which is meant, the loss tells
@@ -149,6 +149,8 @@ class CompiledMetrics:
                     label = identifier if isinstance(identifier, str) else found.name
                     prefix = f"{names[i]}_" if len(names) > 1 else ""
                     taken = {entry[1] for entry in entries}
+                    if weighted and prefix + label in taken:
+                        prefix += "weighted_"
                     entries.append((i, _unused(prefix + label, taken), found, weighted))
         self.entries = entries
 

@@ -157,6 +157,7 @@ def fit(
             progress.epoch, progress.batch = epoch + 1, 0
             if not logs:  # the generator had ended before the epoch began
                 break
+            logs = dict(sorted(logs.items()))
             hooks.call("on_epoch_end", epoch, logs)
             if model.stop_training:
                 break

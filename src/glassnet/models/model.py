@@ -448,13 +448,13 @@ class Model(SavedModel):
         class_weight: Mapping[int, float] | None = None,
         return_dict: bool = False,
     ) -> Any:
-        """Make one training step on one batch; return the running loss and metrics."""
+        """Make one training step on one batch; return its loss and metrics."""
         return loop.train_on_batch(self, x, y, sample_weight, class_weight, return_dict)
 
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
     ) -> Any:
-        """Return loss and metrics of one batch, added to the running ones."""
+        """Return the loss and the metrics of one batch."""
         return loop.test_on_batch(self, x, y, sample_weight, return_dict)
 
     def predict_on_batch(self, x: Any) -> Any:

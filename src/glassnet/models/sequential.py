@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from glassnet.graph.recording import outside_recording
+from glassnet.graph.recording import outside_recording, within
 from glassnet.graph.tensor import Placeholder, Tensor
 from glassnet.layers import Input, InputLayer
 from glassnet.layers.base import LAYERS, Layer
@@ -66,10 +66,16 @@ class Sequential(Model):
             raise ValueError(
                 f"Sequential: two layers are called {layer.name!r}; names must be unique."
             )
-        if not self._stack and self._entry is None:
+        entry = self._entry
+        if not self._stack and entry is None:
             self._entry = _entry_of(layer)
         self._stack.append(layer)
-        self._connect()
+        try:
+            self._connect()
+        except BaseException:  # a layer that does not fit is not there
+            self._stack.pop()
+            self._entry = entry
+            raise
 
     def pop(self, rebuild: bool = True) -> Layer:
         """Take the last layer off and return it."""
@@ -90,7 +96,7 @@ class Sequential(Model):
         if self._network is not None and len(self._stack) > 1:
             x, first = self._network.outputs, len(self._stack) - 1  # only the new layer is called
         for layer in self._stack[first:]:
-            with outside_recording():
+            with outside_recording(), within(self.name):
                 x = layer(x)
             if len(flatten(x)) != 1:
                 raise ValueError(
