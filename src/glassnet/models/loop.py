@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from glassnet.models.model import Model
 
 AnySource = ArraySource | IterableSource
+STEPS_HELD = 16  # by a run, beside those that the model keeps
 
 
 @dataclass
@@ -62,6 +63,8 @@ class Runner:
         key = recorded.signature(batch)
         step = self._steps.get(key)
         if step is None:
+            if len(self._steps) >= STEPS_HELD:
+                self._steps.clear()
             step = self._steps[key] = self.model.step_for(self.kind, batch, self._make, key)
             _check_targets(step, batch if checked is None else checked)
         elif checked is None:

@@ -26,6 +26,9 @@ from glassnet.models.summary import print_summary
 from glassnet.nest import flatten, map_structure, pack_like
 from glassnet.ops.reduction import number
 
+STEPS_KEPT = 64
+"""How many recorded steps a model keeps: inputs may come in ever new sizes."""
+
 _recording_lock = threading.RLock()  # threads may predict at once; one of them records
 
 
@@ -467,7 +470,10 @@ class Model(SavedModel):
         with _recording_lock:
             found = self._steps.get(full)
             if found is None:
-                found = self._steps[full] = make(self, batch)
+                found = make(self, batch)
+                while len(self._steps) >= STEPS_KEPT:
+                    del self._steps[next(iter(self._steps))]
+                self._steps[full] = found
         return found
 
     # --- looking ----------------------------------------------------------------------------

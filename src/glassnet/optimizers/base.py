@@ -156,6 +156,17 @@ class Optimizer(Rated):
             self.add_optimizer_variables(self._trainable, "gradient_accumulator")
         self.built = True
 
+    def _build(self, variables: Sequence[Variable]) -> None:
+        """Make the state, all of it or, where that is interrupted, none."""
+        kept = len(self._variables)
+        try:
+            self.build(variables)
+        except BaseException:
+            del self._variables[kept:]
+            self._slots.clear()
+            self.built = False
+            raise
+
     # --- one update ---------------------------------------------------------------------------
     @abstractmethod
     def update_step(self, gradient: Tensor, variable: Variable, learning_rate: Tensor) -> None:
@@ -244,7 +255,7 @@ class Optimizer(Rated):
                 f"got {len(grads)}."
             )
         if not self.built:
-            self.build(variables)
+            self._build(variables)
         for gradient, variable in zip(grads, variables, strict=True):
             self._check_pair(gradient, variable)
         return variables
