@@ -154,7 +154,8 @@ def test_a_backup_of_another_model_is_refused_and_changes_nothing(tmp_path: Path
     small().fit(X, Y, epochs=1, verbose=0, callbacks=[keep])
     wider = small(units=2)
     before = wider.get_weights()
-    with pytest.raises(ValueError, match=r"not of this run: it holds float32 \(3, 1\) for '\w+/only/"):
+    told = r"not of this run: it holds float32 \(3, 1\) for '\w+/only/"
+    with pytest.raises(ValueError, match=told):
         wider.fit(X, np.hstack([Y, Y]), verbose=0, callbacks=[keep])
     for a, b in zip(before, wider.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)

@@ -60,7 +60,8 @@ def interpolated(x: Tensor, axis: int, factor: int, interpolation: str) -> Tenso
     """Return ``x`` with ``factor`` cells for each cell of one axis, by the formula of this file."""
     if factor == 1:
         return x
-    cells = x.shape[axis] if isinstance(x.shape[axis], int) else 1
+    size = x.shape[axis]
+    cells = size if isinstance(size, int) else 1
     if factor * cells > _MOST_CELLS:  # the weights of the cells are computed when it is recorded
         raise ValueError(
             f"Interpolation makes at most {_MOST_CELLS} cells on an axis; {factor} for each of "
