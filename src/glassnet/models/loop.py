@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,81 +12,20 @@ from glassnet.callbacks.messages import say
 from glassnet.callbacks.progress import ProgbarLogger
 from glassnet.config import next_seed
 from glassnet.models import steps as recorded
-from glassnet.models.compiled import leaves_by_output
 from glassnet.models.data import (
     ArraySource,
     Batch,
-    IterableSource,
     NumberedSource,
     check_numbers,
     source_of,
     split_validation,
-    warn_exhausted,
 )
 from glassnet.models.guard import NonFiniteStep
+from glassnet.models.running import AnySource, Feed, LazyLogs, Runner, results
 from glassnet.nest import flatten, pack_like
 
 if TYPE_CHECKING:
     from glassnet.models.model import Model
-
-AnySource = ArraySource | IterableSource
-STEPS_HELD = 16  # by a run, beside those that the model keeps
-
-
-@dataclass
-class Progress:
-    """Where training stands: all that a resumed run needs beside weights and callbacks."""
-
-    epoch: int = 0
-    """The epoch under way."""
-    batch: int = 0
-    """Steps made in this epoch."""
-    in_pass: int = 0
-    """Batches taken in this pass over the data."""
-    seen: int = 0
-    """Training steps ever made: the counter of random draws."""
-    seed: int | None = None
-    """The seed of the shuffling."""
-
-
-class Runner:
-    """Runs batches through a model's recorded steps; finds each step once a run."""
-
-    def __init__(self, model: Model, kind: str, *, checks_losses: bool = False) -> None:
-        self.model, self.kind, self.checks_losses = model, kind, checks_losses
-        self._make = {"train": recorded.train_step, "test": recorded.test_step}[kind]
-        self._steps: dict[Any, recorded.Step] = {}
-
-    def run(self, batch: Batch, checked: Batch | None = None) -> None:
-        """Run one batch; ``checked`` is what the targets' check looks at the first time."""
-        key = recorded.signature(batch)
-        step = self._steps.get(key)
-        if step is None:
-            if len(self._steps) >= STEPS_HELD:
-                self._steps.clear()
-            step = self._steps[key] = self.model.step_for(self.kind, batch, self._make, key)
-            _check_targets(step, batch if checked is None else checked)
-        elif checked is None:
-            _check_targets(step, batch)
-        training = self.kind == "train"
-        check = training and self.model.check_finite
-        check = check or (self.checks_losses and self.model.check_finite)
-        step.run(batch, self.model.progress.seen, check=check)
-        if training:
-            self.model.progress.seen += 1
-
-
-def _check_targets(step: recorded.Step, batch: Batch) -> None:
-    forward = step.forward
-    targets = leaves_by_output(batch.y, forward.names, "y")
-    for name, loss, target, output in zip(
-        forward.names, forward.losses, targets, forward.outputs, strict=True
-    ):
-        if target is not None and hasattr(loss, "check_targets"):
-            try:
-                loss.check_targets(target, output.shape)
-            except ValueError as error:
-                raise ValueError(f"Targets of the output {name!r}: {error}") from None
 
 
 # --- fit --------------------------------------------------------------------------------------
@@ -144,7 +82,7 @@ def fit(
     model.stop_training = False
     model.history = history
     _record_first(model, source)
-    feed = _Feed(source, steps_per_epoch, progress)
+    feed = Feed(source, steps_per_epoch, progress)
     hooks.call("on_train_begin", {})
     if isinstance(source, (ArraySource, NumberedSource)):
         source.seed = progress.seed  # another one, where a backup was taken up
@@ -185,7 +123,7 @@ def _validate(
             raise explained from None
         say(str(explained))
         model.stop_training = True
-        found = _results(model)
+        found = results(model)
     return {f"val_{name}": value for name, value in found.items()}
 
 
@@ -198,7 +136,7 @@ def _record_first(model: Model, source: AnySource) -> None:
         model.step_for("train", batch, recorded.train_step, recorded.signature(batch))
 
 
-def _train_epoch(model: Model, feed: _Feed, hooks: CallbackList) -> dict[str, Any]:
+def _train_epoch(model: Model, feed: Feed, hooks: CallbackList) -> dict[str, Any]:
     """Run one epoch, or what a resumed run left of it; return the logs."""
     progress, runner = model.progress, Runner(model, "train")
     if progress.batch == 0:
@@ -223,91 +161,7 @@ def _train_epoch(model: Model, feed: _Feed, hooks: CallbackList) -> dict[str, An
             hooks.call("on_train_batch_end", progress.batch - 1, lazy)
         if model.stop_training:
             break
-    return _results(model) if progress.batch else {}
-
-
-class LazyLogs(dict[str, Any]):
-    """The running results, computed when someone looks at them."""
-
-    def __init__(self, model: Model) -> None:
-        super().__init__()
-        self._model: Model | None = model
-
-    def _fill(self) -> None:
-        if self._model is not None:
-            model, self._model = self._model, None
-            self.update(_results(model))
-
-    def __getitem__(self, key: str) -> Any:
-        self._fill()
-        return super().__getitem__(key)
-
-    def __iter__(self) -> Iterator[str]:
-        self._fill()
-        return super().__iter__()
-
-    def __len__(self) -> int:
-        self._fill()
-        return super().__len__()
-
-    def __contains__(self, key: object) -> bool:
-        self._fill()
-        return super().__contains__(key)
-
-    def __repr__(self) -> str:
-        self._fill()
-        return super().__repr__()
-
-    def get(self, key: str, default: Any = None) -> Any:
-        self._fill()
-        return super().get(key, default)
-
-    def keys(self) -> Any:
-        self._fill()
-        return super().keys()
-
-    def values(self) -> Any:
-        self._fill()
-        return super().values()
-
-    def items(self) -> Any:
-        self._fill()
-        return super().items()
-
-    def copy(self) -> dict[str, Any]:
-        self._fill()
-        return dict(super().items())
-
-
-class _Feed:
-    """Batches epoch by epoch: one pass each, or so many steps of an unending round."""
-
-    def __init__(self, source: AnySource, steps_per_epoch: int | None, progress: Progress) -> None:
-        self.source, self.steps, self.progress = source, steps_per_epoch, progress
-        self._pass: Iterator[Batch] | None = None
-
-    def epoch(self) -> Iterator[Batch]:
-        """Yield the batches of the epoch that are still to come."""
-        progress = self.progress
-        while self.steps is None or progress.batch < self.steps:
-            if self._pass is None:
-                if not self.source.restarts and progress.in_pass == -1:
-                    break
-                key = progress.seen - progress.in_pass
-                self._pass = self.source.batches(key, progress.in_pass)
-            batch = next(self._pass, None)
-            if batch is not None:
-                progress.in_pass += 1
-                yield batch
-                continue
-            empty = progress.in_pass == 0
-            self._pass, progress.in_pass = None, 0
-            if not self.source.restarts:
-                progress.in_pass = -1
-            if self.steps is None or not self.source.restarts or empty:
-                break
-        if self.steps is not None and progress.batch < self.steps and progress.in_pass == -1:
-            warn_exhausted(progress.batch, self.steps)
+    return results(model) if progress.batch else {}
 
 
 def _due(frequency: int | Sequence[int], epoch: int) -> bool:
@@ -368,7 +222,7 @@ def _evaluate(
         hooks.call("on_test_batch_begin", i, {})
         runner.run(batch, whole)
         hooks.call("on_test_batch_end", i, LazyLogs(model))
-    logs = _results(model)
+    logs = results(model)
     hooks.call("on_test_end", logs)
     if not logs:
         raise ValueError("The data gave no batch to evaluate.")
@@ -433,7 +287,7 @@ def train_on_batch(
         Runner(model, "train").run(batch)
     except NonFiniteStep as stopped:
         raise stopped.explained(0) from None
-    logs = _results(model)
+    logs = results(model)
     return logs if return_dict else _as_list(model, logs)
 
 
@@ -443,7 +297,7 @@ def test_on_batch(model: Model, x: Any, y: Any, sample_weight: Any, return_dict:
     batch = _one_batch(model, x, y, sample_weight, None)
     model.reset_metrics()
     Runner(model, "test").run(batch)
-    logs = _results(model)
+    logs = results(model)
     return logs if return_dict else _as_list(model, logs)
 
 
@@ -477,11 +331,6 @@ def _callbacks(
     if history is not None:
         chosen = [*chosen, history]  # after those that add to the logs
     return CallbackList(chosen, model, {"verbose": level, **params})
-
-
-def _results(model: Model) -> dict[str, Any]:
-    """The loss and the metrics, sorted by name as Keras's logs are."""
-    return dict(sorted(model.get_metrics_result().items()))
 
 
 def _as_list(model: Model, logs: dict[str, Any]) -> Any:

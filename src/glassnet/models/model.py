@@ -10,16 +10,18 @@ import numpy as np
 
 from glassnet import metrics as metrics_module
 from glassnet import optimizers
-from glassnet.graph.dimension import Size, display
+from glassnet.graph.dimension import Size
 from glassnet.graph.tensor import Placeholder, Tensor
 from glassnet.graph.variable import Variable
 from glassnet.layers import InputLayer
 from glassnet.layers.base import LAYERS, Layer
 from glassnet.layers.calling import public_shape
 from glassnet.models import loop
+from glassnet.models.arranging import arranged
 from glassnet.models.compiled import CompiledLoss, CompiledMetrics
 from glassnet.models.configuration import network_arguments, network_config
 from glassnet.models.network import Network
+from glassnet.models.running import Progress
 from glassnet.models.saving import SavedModel
 from glassnet.models.steps import Step
 from glassnet.models.summary import print_summary
@@ -72,7 +74,7 @@ class Model(SavedModel):
         self.compile_arguments: dict[str, Any] | None = None
         self.check_finite = True
         self.history: Any = None
-        self.progress = loop.Progress()
+        self.progress = Progress()
         self._loss_trackers: dict[str, Any] = {}
         self._steps: dict[Any, Any] = {}
         if (inputs is None) != (outputs is None):
@@ -204,51 +206,8 @@ class Model(SavedModel):
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Return the outputs for the inputs."""
         network = self._need_network("call()")
-        arranged = pack_like(network.inputs, self._arranged(inputs, network))
-        return network.replay(arranged)
-
-    def _arranged(self, inputs: Any, network: Network) -> list[Tensor]:
-        """The given tensors in the order of the network's inputs, checked against them."""
-        expected = network.flat_inputs
-        if isinstance(inputs, Mapping):
-            keys = (
-                list(network.inputs)
-                if isinstance(network.inputs, Mapping)
-                else [str(t.name) for t in expected]
-            )
-            missing = [k for k in keys if k not in inputs]
-            if missing:
-                raise ValueError(
-                    f"Model {self.name!r} has the inputs {keys}; {missing} are missing from "
-                    f"{list(inputs)}."
-                )
-            given = [inputs[k] for k in keys]
-        else:
-            given = flatten(inputs)
-        if len(given) != len(expected):
-            raise ValueError(
-                f"Model {self.name!r} takes {len(expected)} inputs "
-                f"({', '.join(str(t.name) for t in expected)}); got {len(given)}."
-            )
-        return [self._fitted(g, e) for g, e in zip(given, expected, strict=True)]
-
-    def _fitted(self, tensor: Tensor, expected: Tensor) -> Tensor:
-        """The tensor with the dtype and rank of an input; raise where its shape is another."""
-        shape = tensor.shape
-        if len(shape) == len(expected.shape) - 1 and expected.shape[-1] == 1 and len(shape) >= 1:
-            tensor = tensor.reshape((*shape, 1))
-        elif len(shape) == len(expected.shape) + 1 and shape[-1] == 1:
-            tensor = tensor.reshape(shape[:-1])
-        fits = len(tensor.shape) == len(expected.shape) and all(
-            want == got or not isinstance(want, int) or not isinstance(got, int)
-            for want, got in zip(expected.shape, tensor.shape, strict=True)
-        )
-        if not fits:
-            raise ValueError(_misfit(self.name, expected, shape))
-        mask = tensor.mask
-        tensor = tensor.astype(expected.dtype)
-        tensor.mask = mask if mask is not None else tensor.mask
-        return tensor
+        given = arranged(inputs, network, self.name)
+        return network.replay(pack_like(network.inputs, given))
 
     def check_input(self, inputs: Any) -> None:
         """Inputs are checked where they meet the network's own."""
@@ -257,7 +216,7 @@ class Model(SavedModel):
         """Raise where arrays do not fit the inputs, with what their real sizes tell."""
         if self._network is not None:
             stand_ins = map_structure(lambda a: Placeholder(a.shape, a.dtype), x)
-            self._arranged(stand_ins, self._network)
+            arranged(stand_ins, self._network, self.name)
 
     # --- training ---------------------------------------------------------------------------
     def compile(
@@ -506,20 +465,3 @@ class Model(SavedModel):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name!r}, built={self.built}>"
-
-
-def _misfit(name: str, expected: Tensor, shape: Any) -> str:
-    text = (
-        f"Model {name!r}, input {expected.name!r}: expected {display(expected.shape)}; got "
-        f"{display(shape)}."
-    )
-    want = expected.shape[1:]
-    if len(shape) == 2 and len(want) == 1 and shape[0] == want[0]:
-        return text + " This looks like features by examples: pass x.T."
-    if tuple(shape) == tuple(want):
-        return text + " This looks like a single example: pass x[None]."
-    if (*shape[1:], 1) == tuple(want):
-        return text + " This looks like images without a channel axis: pass x[..., None]."
-    if len(shape) > 2 and len(want) == 1:
-        return text + " Flatten the examples: x.reshape(len(x), -1), or begin with Flatten()."
-    return text
