@@ -47,3 +47,18 @@ def number(
     bounds += [f"of at most {most:g}"] if most < math.inf else []
     expected = " and ".join(bounds) or "that is finite"
     raise ValueError(f"{what}: expected a number {expected}; got {value!r}.")
+
+
+def whole(value: Any, what: str, *, least: int) -> int:
+    """Return ``value`` where it is a whole number of at least ``least``.
+
+    Raises:
+        TypeError: where it is no whole number.
+        ValueError: where it is too small.
+    """
+    expected = f"{what}: expected a whole number of at least {least}; got {value!r}."
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(expected)
+    if value < least:
+        raise ValueError(expected)
+    return int(value)

@@ -94,7 +94,10 @@ class CompiledLoss:
             if loss is None:
                 continue
             if y is None:
-                raise ValueError(f"The output {name!r} has a loss but no target: y is missing.")
+                raise ValueError(
+                    f"The output {name!r} has a loss but no target: y is missing. Pass fit(x, y), "
+                    "validation_data=(x, y), or batches (x, y)."
+                )
             value = loss(y, p, sample_weight=w)
             if value.shape != ():
                 raise ValueError(

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from glassnet.checks import number, whole
 from glassnet.graph.recording import as_tensor
 from glassnet.layers.calling import is_numbers
 from glassnet.nest import flatten, map_structure
@@ -121,8 +122,8 @@ class NumberedSource(IterableSource):
             numbers = range(self.steps)
             if self.shuffle:
                 numbers = shuffled(self.steps, self.seed, key).tolist()
-        for number in itertools.islice(numbers, skip, None):
-            yield self._weighted(_as_batch(self.iterable[number]))
+        for place in itertools.islice(numbers, skip, None):
+            yield self._weighted(_as_batch(self.iterable[place]))
         self.iterable.on_epoch_end()
 
     def first(self) -> Batch | None:
@@ -150,6 +151,11 @@ def source_of(
     if x is None:
         raise ValueError("There is no data: x is None. Pass arrays, or an iterable of batches.")
     if not _is_arrays(x):
+        if not _is_iterable(x):
+            raise TypeError(
+                f"x is {x!r}: expected arrays (examples first), a list or a dict of such, or an "
+                "iterable of batches."
+            )
         if y is not None or sample_weight is not None:
             raise ValueError(
                 "x yields batches, so targets and weights come with them: yield (x, y) or "
@@ -171,6 +177,12 @@ def source_of(
 
 def split_validation(data: Batch, fraction: float) -> tuple[Batch, Batch]:
     """Return the data without its last ``fraction``, and that part, as Keras splits."""
+    number(fraction, "validation_split")
+    if not _is_arrays(data.x):
+        raise ValueError(
+            "validation_split divides arrays; x yields batches. Pass validation_data=, an iterable "
+            "of batches too."
+        )
     if not 0 < fraction < 1:
         raise ValueError(f"validation_split is between 0 and 1; got {fraction!r}.")
     arrays = Batch(*(_arrays(part, name) for part, name in zip(data, Batch._fields, strict=True)))
@@ -190,6 +202,11 @@ def weights_of_classes(y: Any, class_weight: Mapping[int, float]) -> np.ndarray:
     """Return one weight an example from one a class; y holds class numbers or one-hot rows."""
     if y is None or isinstance(y, (list, tuple, dict)):
         raise ValueError("class_weight needs one array of targets y.")
+    if not isinstance(class_weight, Mapping):
+        raise TypeError(f"class_weight is a dict, {{class number: weight}}; got {class_weight!r}.")
+    for label, weight in class_weight.items():
+        whole(label, "A class number in class_weight", least=0)
+        number(weight, f"class_weight[{label}]")
     labels = np.asarray(y)
     if labels.ndim > 1 and labels.shape[-1] > 1:
         labels = labels.argmax(-1)
@@ -220,7 +237,8 @@ def check_numbers(data: Batch, where: str = "") -> None:
                 raise ValueError(
                     f"{name}{where} holds {array[place]} at {list(place)} (example {place[0]}; "
                     f"{len({int(b[0]) for b in bad})} of {len(array)} examples are concerned). "
-                    "Remove such examples or fill the gaps before training."
+                    "Remove such examples or fill the gaps; a model that is made for gaps takes "
+                    "compile(check_finite=False)."
                 )
 
 
@@ -235,12 +253,15 @@ def _is_arrays(x: Any) -> bool:
     return hasattr(x, "__array__") or isinstance(x, (list, tuple, dict))
 
 
+def _is_iterable(x: Any) -> bool:
+    numbered = hasattr(x, "__len__") and hasattr(x, "__getitem__")
+    return numbered or (hasattr(x, "__iter__") and not isinstance(x, (set, frozenset)))
+
+
 def _arrays(part: Any, name: str) -> Any:
     """Return arrays for what stands for arrays, in the same structure."""
     if part is None:
         return None
-    if isinstance(part, (list, tuple)) and is_numbers(part):
-        return np.asarray(as_tensor(part))
 
     def convert(value: Any) -> np.ndarray:
         if isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
@@ -250,7 +271,8 @@ def _arrays(part: Any, name: str) -> Any:
         except TypeError as error:
             raise TypeError(f"{name}: {error}") from None
 
-    return map_structure(convert, part)
+    whole_list = isinstance(part, (list, tuple)) and is_numbers(part)
+    return convert(part) if whole_list else map_structure(convert, part)
 
 
 def _as_batch(item: Any) -> Batch:
@@ -259,7 +281,9 @@ def _as_batch(item: Any) -> Batch:
         raise ValueError(
             f"A batch is x, (x, y) or (x, y, sample_weight); got a tuple of {len(parts)}."
         )
-    return Batch(*(_arrays(p, n) for p, n in zip(parts, Batch._fields, strict=False)))
+    batch = Batch(*(_arrays(p, n) for p, n in zip(parts, Batch._fields, strict=False)))
+    _common_length(batch)
+    return batch
 
 
 def _rows(part: Any, rows: Any) -> Any:
@@ -282,7 +306,7 @@ def _common_length(data: Batch) -> int:
             f"The numbers of examples differ: {told}. Examples are rows: the first axis of every "
             "array counts them."
         )
-    size = next(iter(lengths.values()))
+    size = next(iter(lengths.values()), 0)
     if size == 0:
         raise ValueError("The data are empty: 0 examples. Check how they were loaded or selected.")
     return size
