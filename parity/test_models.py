@@ -21,7 +21,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 SINGLE, TRAJECTORY = 1e-5, 1e-4
 """Of the largest entry, in float32: after one pass forward, and along a training."""
 
-CASES = 44
+CASES = 42
 BATCH = 8
 
 

@@ -1,5 +1,7 @@
-"""Bricks as plain data, and bricks of one's own known by name; Keras's ``keras.saving``."""
+"""Models in files, bricks as plain data, own bricks known by name: Keras's ``keras.saving``."""
 
+from glassnet.models import load_model as load_model
+from glassnet.models import save_model as save_model
 from glassnet.registry import deserialize as deserialize_keras_object
 from glassnet.registry import serialize as serialize_keras_object
 from glassnet.utils.custom import custom_object_scope as custom_object_scope
@@ -13,6 +15,8 @@ __all__ = [
     "custom_object_scope",
     "deserialize_keras_object",
     "get_custom_objects",
+    "load_model",
     "register_keras_serializable",
+    "save_model",
     "serialize_keras_object",
 ]

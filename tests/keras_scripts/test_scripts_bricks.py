@@ -509,3 +509,52 @@ def test_functional_subclass():
     assert model.name == "mine"
     assert model.output_shape == (None, 2)
     assert len(model.layers) == 2
+
+
+def test_model_with_its_own_compute_loss():
+    class Shifted(keras.Model):
+        def __init__(self, scale=1.0):
+            super().__init__()
+            self.dense = layers.Dense(1, kernel_regularizer=keras.regularizers.L2(0.1))
+            self.scale = scale
+
+        def call(self, inputs):
+            return self.dense(inputs)
+
+        def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+            known = super().compute_loss(x, y, y_pred, sample_weight)
+            return known + self.scale * ops.mean(ops.abs(y_pred - y))
+
+    x, y = line()
+    model = Shifted(0.5)
+    model.compile("sgd", "mse", metrics=["mae"])
+    p = model.predict(x, verbose=0)
+    w = model.get_weights()[0]
+    expected = np.mean((y - p) ** 2) + 0.1 * np.sum(w**2) + 0.5 * np.mean(np.abs(y - p))
+    logs = model.evaluate(x, y, batch_size=64, return_dict=True, verbose=0)
+    assert logs["loss"] == pytest.approx(expected, rel=1e-5)
+    assert logs["mae"] == pytest.approx(np.mean(np.abs(y - p)), rel=1e-5)
+    history = model.fit(x, y, epochs=5, verbose=0)
+    assert history.history["loss"][-1] < history.history["loss"][0]
+
+
+def test_layer_that_makes_a_mask():
+    class Padded(layers.Layer):
+        def call(self, inputs):
+            return inputs * 1.0
+
+        def compute_mask(self, inputs, mask=None):
+            return ops.any(ops.not_equal(inputs, 0.0), axis=-1)
+
+    x = np.ones((2, 3, 2), "float32")
+    x[:, 1:] = 0
+    pooled = layers.GlobalAveragePooling1D()(Padded()(x))
+    np.testing.assert_allclose(np.asarray(pooled), np.ones((2, 2)), rtol=1e-6)
+    inputs = keras.Input((3, 2))
+    model = keras.Model([inputs], [layers.GlobalAveragePooling1D()(Padded()(inputs))])
+    np.testing.assert_allclose(model.predict(x, verbose=0), np.ones((2, 2)), rtol=1e-6)
+
+
+def test_first_layer_with_input_dim():
+    model = keras.Sequential([layers.Dense(3, input_dim=4), layers.Dense(1)])
+    assert model.count_params() == 3 * 5 + 4

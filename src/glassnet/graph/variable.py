@@ -17,6 +17,14 @@ from glassnet.graph.tensor import NUMPY_FUNCTIONS, Constant, Tensor
 
 Make = Callable[[Callable[..., Any], tuple[int, ...], np.dtype], Any]
 
+_named: list[Callable[[str], Any]] = []
+
+
+def use_names(find: Callable[[str], Any]) -> None:
+    """Name the function that finds an initializer by its name; initializers call this once."""
+    _named[:] = [find]
+
+
 _initial_values: ContextVar[Make | None] = ContextVar("glassnet_initial_values", default=None)
 
 
@@ -42,7 +50,7 @@ class Variable(Tensor):
     """A leaf that holds an array which ``assign`` replaces: a weight, a moving mean, a counter.
 
     Args:
-        initializer: an array, a number, or a callable ``initializer(shape, dtype)``.
+        initializer: an array, a number, a callable ``initializer(shape, dtype)`` or its name.
         shape: the shape; needed where ``initializer`` is a callable.
         dtype: the dtype; by default the initial array's, or the default float type.
         trainable: whether an optimizer changes it.
@@ -68,6 +76,8 @@ class Variable(Tensor):
         trainable: bool = True,
         name: str | None = None,
     ) -> None:
+        if isinstance(initializer, str) and _named:
+            initializer = _named[0](initializer)
         if callable(initializer) and not isinstance(initializer, Tensor):
             if shape is None:
                 raise ValueError("Variable: a callable initializer needs shape=, for instance (3,)")

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from glassnet.graph.tensor import Tensor
+from glassnet.graph.variable import use_names
 from glassnet.initializers.base import INITIALIZERS as INITIALIZERS
 from glassnet.initializers.base import Initializer as Initializer
 from glassnet.initializers.base import RandomInitializer as RandomInitializer
@@ -65,3 +66,6 @@ def get(identifier: Any) -> Any:
     if isinstance(identifier, (np.ndarray, np.generic, Tensor)):
         return Given(identifier)
     return INITIALIZERS.get(identifier)
+
+
+use_names(get)

@@ -77,7 +77,8 @@ class Layer(Weighted):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        given = kwargs.pop("input_shape", None)
+        width = kwargs.pop("input_dim", None)
+        given = kwargs.pop("input_shape", None if width is None else (width,))
         if kwargs:
             raise TypeError(
                 f"{type(self).__name__} takes no argument {', '.join(map(repr, kwargs))}. It takes "
@@ -90,7 +91,7 @@ class Layer(Weighted):
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.autocast = autocast
         self.built = False
-        self.supports_masking = False
+        self.supports_masking = self._makes_mask
         self._dtype = dtypes.default_float() if dtype is None else dtypes.standard(dtype)
         self._trainable = bool(trainable)
         self._weights: list[Variable] = []
@@ -122,6 +123,10 @@ class Layer(Weighted):
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """Return the mask of the output; by default that of the input."""
         return previous_mask
+
+    @property
+    def _makes_mask(self) -> bool:
+        return type(self).compute_mask is not Layer.compute_mask
 
     # --- losses -----------------------------------------------------------------------------
     def add_loss(self, loss: Any) -> None:
@@ -272,7 +277,8 @@ class Layer(Weighted):
             if self.activity_regularizer is not None:
                 for output in flatten(outputs):
                     self.add_loss(self._activity_penalty(output))
-            if self.supports_masking and (masked or kwargs.get("mask") is not None):
+            known = masked or kwargs.get("mask") is not None
+            if self.supports_masking and (known or self._makes_mask):
                 previous = kwargs.get("mask") if kwargs.get("mask") is not None else masks
                 set_masks(outputs := fresh(outputs, args), self.compute_mask(args[0], previous))
         self.output_sizes = map_structure(lambda t: public_shape(np_shape(t)), outputs)

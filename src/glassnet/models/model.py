@@ -23,7 +23,7 @@ from glassnet.models.configuration import network_arguments, network_config
 from glassnet.models.network import Network
 from glassnet.models.running import Progress
 from glassnet.models.saving import SavedModel
-from glassnet.models.steps import Step
+from glassnet.models.steps import Step, total_loss
 from glassnet.models.summary import print_summary
 from glassnet.nest import flatten, map_structure, pack_like
 from glassnet.ops.reduction import number
@@ -268,6 +268,22 @@ class Model(SavedModel):
     def loss(self) -> Any:
         """The loss given to ``compile``."""
         return None if self.compile_arguments is None else self.compile_arguments["loss"]
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Tensor:
+        """Return the loss of a batch with all penalties; a subclass may compute another."""
+        return total_loss(self, y, y_pred, sample_weight)[0]
+
+    @property
+    def computes_own_loss(self) -> bool:
+        """Whether a subclass has a ``compute_loss`` of its own."""
+        return type(self).compute_loss is not Model.compute_loss
 
     @property
     def metrics(self) -> list[Any]:

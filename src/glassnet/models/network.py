@@ -30,8 +30,8 @@ class Network:
     """
 
     def __init__(self, inputs: Any, outputs: Any) -> None:
-        self.inputs = inputs
-        self.outputs = outputs
+        self.inputs = inputs = _single(inputs)
+        self.outputs = outputs = _single(outputs)
         for tensor in (*flatten(inputs), *flatten(outputs)):
             if not isinstance(tensor, Tensor):
                 raise TypeError(
@@ -100,6 +100,11 @@ class Network:
             else:
                 found[id(item)] = again(item, [lookup(t) for t in item.inputs], sizes)
         return map_structure(lookup, self.outputs)
+
+
+def _single(structure: Any) -> Any:
+    """A list of one tensor stands for the tensor, as in Keras."""
+    return structure[0] if isinstance(structure, list) and len(structure) == 1 else structure
 
 
 def _maker(tensor: Tensor) -> LayerCall | Tensor:

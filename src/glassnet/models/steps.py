@@ -7,6 +7,7 @@ when the step has succeeded.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -16,8 +17,8 @@ import numpy as np
 from glassnet.engines import Program
 from glassnet.graph import dtypes
 from glassnet.graph.derivative import gradients
-from glassnet.graph.dimension import Dim
-from glassnet.graph.recording import Recording, as_tensor, recording
+from glassnet.graph.dimension import Dim, display
+from glassnet.graph.recording import as_tensor, current_recording, recording
 from glassnet.graph.tensor import Placeholder, Tensor
 from glassnet.graph.variable import Variable, replace_arrays
 from glassnet.models.compiled import leaves_by_output
@@ -143,7 +144,7 @@ def train_step(model: Model, batch: Batch) -> Step:
     """Record the training step of a compiled model for batches like this one."""
     symbolic, inputs = placeholders(batch, np.dtype(model.dtype))
     with recording() as opened:
-        forward = _forward(model, symbolic, opened, training=True)
+        forward = _forward(model, symbolic, training=True)
         variables = model.trainable_weights
         slopes = gradients([model.optimizer.scale_loss(forward.loss)], variables)
         if variables:
@@ -166,7 +167,7 @@ def test_step(model: Model, batch: Batch) -> Step:
     """Record the evaluation step: forward pass, loss and metrics."""
     symbolic, inputs = placeholders(batch, np.dtype(model.dtype))
     with recording() as opened:
-        forward = _forward(model, symbolic, opened, training=False)
+        forward = _forward(model, symbolic, training=False)
     return Step(inputs, [forward.loss], opened.updates, forward=forward)
 
 
@@ -178,18 +179,62 @@ def predict_step(model: Model, batch: Batch) -> tuple[Step, Any]:
     return Step(inputs, flatten(outputs), {}), outputs
 
 
-def _forward(model: Model, batch: Batch, opened: Recording, *, training: bool) -> Forward:
-    """Record outputs, loss and metrics."""
-    outputs = model(batch.x, training=training)
-    names = model.names_of_outputs(outputs)
-    flat = [outputs[name] for name in names] if isinstance(outputs, dict) else flatten(outputs)
-    targets = leaves_by_output(batch.y, names, "y")
-    weights = leaves_by_output(batch.sample_weight, names, "sample_weight")
+def total_loss(
+    model: Model, y: Any, outputs: Any, sample_weight: Any
+) -> tuple[Tensor, list[tuple[str, Tensor]]]:
+    """Record the loss with all penalties, and each output's own where there are several."""
+    names, flat = _by_name(model, outputs)
+    targets = leaves_by_output(y, names, "y")
+    weights = leaves_by_output(sample_weight, names, "sample_weight")
     loss, parts = model.compiled_loss(targets, flat, weights, names)
-    for penalty in (*opened.losses, *model.losses):
+    opened = current_recording()
+    for penalty in (*(opened.losses if opened is not None else ()), *model.losses):
         loss = penalty if loss is None else loss + penalty.astype(loss.dtype)
     if loss is None:
         raise ValueError("compile() was given no loss for any output; write loss='mse', say.")
+    return loss, parts
+
+
+def _own_loss(model: Model, batch: Batch, outputs: Any, training: bool) -> Tensor:
+    """Record what the model's own ``compute_loss`` gives."""
+    known = {
+        "x": batch.x,
+        "y": batch.y,
+        "y_pred": outputs,
+        "sample_weight": batch.sample_weight,
+        "training": training,
+    }
+    taken = inspect.signature(model.compute_loss).parameters
+    if not any(p.kind is p.VAR_KEYWORD for p in taken.values()):
+        known = {name: value for name, value in known.items() if name in taken}
+    loss = as_tensor(model.compute_loss(**known))
+    if loss.shape != ():
+        raise ValueError(
+            f"{type(model).__name__}.compute_loss gives shape {display(loss.shape)}; training "
+            "needs one number, say the mean: ops.mean(…)."
+        )
+    return loss
+
+
+def _by_name(model: Model, outputs: Any) -> tuple[list[str], list[Tensor]]:
+    names = model.names_of_outputs(outputs)
+    if isinstance(outputs, dict):
+        return names, [outputs[name] for name in names]
+    return names, flatten(outputs)
+
+
+def _forward(model: Model, batch: Batch, *, training: bool) -> Forward:
+    """Record outputs, loss and metrics."""
+    outputs = model(batch.x, training=training)
+    names, flat = _by_name(model, outputs)
+    targets = leaves_by_output(batch.y, names, "y")
+    weights = leaves_by_output(batch.sample_weight, names, "sample_weight")
+    parts: list[tuple[str, Tensor]] = []
+    if model.computes_own_loss:
+        model.compiled_loss.build(targets, flat, names)
+        loss = _own_loss(model, batch, outputs, training)
+    else:
+        loss, parts = total_loss(model, batch.y, outputs, batch.sample_weight)
     model.compiled_metrics.build(model.compiled_loss, targets, flat, names)
     size = shape_of(flatten(batch.x)[0])[0]
     model.track_losses(loss, parts, size)

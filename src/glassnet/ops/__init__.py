@@ -194,3 +194,16 @@ from glassnet.ops.composed import ndim as ndim
 from glassnet.ops.composed import ptp as ptp
 from glassnet.ops.composed import radians as radians
 from glassnet.ops.composed import size as size
+from glassnet.ops.named import amax as amax
+from glassnet.ops.named import amin as amin
+from glassnet.ops.named import append as append
+from glassnet.ops.named import array as array
+from glassnet.ops.named import divide_no_nan as divide_no_nan
+from glassnet.ops.named import dtype as dtype
+from glassnet.ops.named import get_item as get_item
+from glassnet.ops.named import is_tensor as is_tensor
+from glassnet.ops.named import multi_hot as multi_hot
+from glassnet.ops.named import nan_to_num as nan_to_num
+from glassnet.ops.named import normalize as normalize
+from glassnet.ops.named import slice as slice
+from glassnet.ops.named import true_divide as true_divide
