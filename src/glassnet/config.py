@@ -13,11 +13,14 @@ import numpy as np
 
 _FLOATS = ("float16", "float32", "float64")
 
-_settings: dict[str, object] = {
-    "floatx": "float32",
-    "epsilon": 1e-7,
-    "check_graphs": os.environ.get("GLASSNET_CHECK_GRAPHS", "") not in ("", "0"),
-}
+
+class _Settings:
+    floatx = "float32"
+    epsilon = 1e-7
+    check_graphs = os.environ.get("GLASSNET_CHECK_GRAPHS", "") not in ("", "0")
+
+
+_settings = _Settings()
 
 
 def floatx() -> str:
@@ -27,26 +30,26 @@ def floatx() -> str:
     >>> gn.config.floatx()
     'float32'
     """
-    return str(_settings["floatx"])
+    return _settings.floatx
 
 
 def set_floatx(value: str) -> None:
     """Set the default float type; one of ``"float16"``, ``"float32"``, ``"float64"``."""
     if value not in _FLOATS:
         raise ValueError(f"set_floatx: expected one of {', '.join(_FLOATS)}; got {value!r}.")
-    _settings["floatx"] = value
+    _settings.floatx = value
 
 
 def epsilon() -> float:
     """Return the small constant that keeps logarithms and divisions finite: ``1e-7``."""
-    return float(_settings["epsilon"])  # type: ignore[arg-type]
+    return _settings.epsilon
 
 
 def set_epsilon(value: float) -> None:
     """Set the small constant that keeps logarithms and divisions finite."""
     if not value > 0:
         raise ValueError(f"set_epsilon: expected a number above 0; got {value!r}.")
-    _settings["epsilon"] = float(value)
+    _settings.epsilon = float(value)
 
 
 def image_data_format() -> str:
@@ -68,12 +71,12 @@ def check_graphs() -> bool:
 
     Set by the environment variable ``GLASSNET_CHECK_GRAPHS=1``; the tests run with it.
     """
-    return bool(_settings["check_graphs"])
+    return _settings.check_graphs
 
 
 def set_check_graphs(value: bool) -> None:
     """Switch the check of every graph before its first run on or off."""
-    _settings["check_graphs"] = bool(value)
+    _settings.check_graphs = bool(value)
 
 
 # --- the seed -------------------------------------------------------------------------------

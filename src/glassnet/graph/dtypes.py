@@ -7,12 +7,11 @@ the speed of a network. Here an integer takes the float it meets (Keras's rule).
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
 from glassnet import config
-
-DType = np.dtype
 
 
 def is_float(dtype: np.dtype) -> bool:
@@ -32,14 +31,19 @@ def promote(dtypes: Iterable[np.dtype]) -> np.dtype:
     return np.result_type(*(floats or dtypes))
 
 
-def standard(dtype: object) -> np.dtype:
+def accumulator(dtype: np.dtype) -> np.dtype:
+    """Return the dtype that sums and products are held in: integers and truth values as int64."""
+    return np.dtype(np.int64) if dtype.kind in "biu" and dtype != np.uint64 else dtype
+
+
+def standard(dtype: Any) -> np.dtype:
     """Return ``dtype`` as a NumPy dtype of a kind that glassnet computes in.
 
     Raises:
         TypeError: for complex, text and object types, and for names that NumPy does not know.
     """
     try:
-        found = np.dtype(dtype)  # type: ignore[call-overload]
+        found = np.dtype(dtype)
     except TypeError:
         raise TypeError(
             f"{dtype!r} is no dtype; write for instance 'float32', 'float64', 'int64' or 'bool'."

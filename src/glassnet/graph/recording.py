@@ -8,7 +8,7 @@ streams each seed has handed out.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,11 @@ class Recording:
         self.updates: dict[Variable, Tensor] = {}
         self.losses: list[Tensor] = []
         self._streams: Counter[int] = Counter()
+
+    def latest(self, tensor: Tensor) -> Tensor:
+        """Return what ``tensor`` stands for now: an assigned variable, for its new value."""
+        updates: Mapping[Any, Tensor] = self.updates
+        return updates.get(tensor, tensor)
 
     def next_stream(self, seed: int) -> int:
         """Return how often ``seed`` was drawn from in this recording, counting from 0.
@@ -117,14 +122,15 @@ def record(op: Op, *inputs: Tensor) -> Tensor:
     """
     opened = _current.get()
     if opened is not None and opened.updates:
-        inputs = tuple(opened.updates.get(i, i) for i in inputs)  # type: ignore[call-overload]
+        inputs = tuple(map(opened.latest, inputs))
     shape, dtype = op.infer(*inputs)
     simpler = op.simplify(*inputs)
     if simpler is not None:
         return simpler
-    if inputs and all(isinstance(i, Constant) for i in inputs) and not op.symbols():
+    arrays = [i.value for i in inputs if isinstance(i, Constant)]
+    if arrays and len(arrays) == len(inputs) and not op.symbols():
         with np.errstate(all="ignore"):
-            return Constant(op.value(np, *(i.value for i in inputs)))  # type: ignore[attr-defined]
+            return Constant(op.value(np, *arrays))
     return Tensor(op, inputs, shape, dtype, scope=_scope.get())
 
 

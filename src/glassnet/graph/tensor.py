@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glassnet.graph import dtypes
-from glassnet.graph.dimension import Shape, display, known, product
+from glassnet.graph.dimension import Shape, display, product
 
 if TYPE_CHECKING:
     from glassnet.graph.op import Op
@@ -355,20 +355,6 @@ uninterrupted one would have drawn.
 """
 
 
-def is_concrete(value: object) -> bool:
-    """Tell whether ``value`` is an array or number now, without any run."""
-    return isinstance(value, Constant) or not isinstance(value, Tensor)
-
-
 def static_shape(value: Any) -> Shape:
     """Return the shape of a tensor or of anything that NumPy turns into an array."""
     return value.shape if isinstance(value, Tensor) else np.shape(value)
-
-
-def known_shape(tensor: Tensor) -> tuple[int, ...]:
-    """Return the shape as numbers; raise where a size is known only at run time."""
-    if not known(tensor.shape):
-        raise ValueError(
-            f"Expected a shape of plain numbers; {tensor!r} has sizes that only a run tells."
-        )
-    return tuple(int(size) for size in tensor.shape)

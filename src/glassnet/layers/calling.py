@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -148,12 +148,11 @@ def set_masks(outputs: Any, masks: Any) -> None:
             output.mask = mask
 
 
-def call_parameters(cls: type) -> Mapping[str, inspect.Parameter]:
+def call_parameters(cls: type[Layer]) -> Mapping[str, inspect.Parameter]:
     """Return the parameters of a layer class's ``call``."""
     parameters = _signatures.get(cls)
     if parameters is None:
-        call: Callable[..., Any] = cls.call  # type: ignore[attr-defined]
-        parameters = _signatures[cls] = inspect.signature(call).parameters
+        parameters = _signatures[cls] = inspect.signature(cls.call).parameters
     return parameters
 
 
@@ -162,5 +161,4 @@ _signatures: dict[type, Mapping[str, inspect.Parameter]] = {}
 
 def unique(items: list[Any]) -> list[Any]:
     """Return the items without repetitions, in order."""
-    seen: set[int] = set()
-    return [i for i in items if id(i) not in seen and not seen.add(id(i))]  # type: ignore[func-returns-value]
+    return list({id(item): item for item in items}.values())

@@ -100,8 +100,8 @@ def channels_last(data_format: str | None, layer: Layer) -> str:
 
 def public(shape: Sequence[Size | None]) -> str:
     """Return a shape as text, with the batch as m where it is unknown."""
-    sizes = ["m" if i == 0 and s is None else s for i, s in enumerate(shape)]
-    return display(sizes)  # type: ignore[arg-type]
+    sizes: list[Any] = ["m" if i == 0 and s is None else s for i, s in enumerate(shape)]
+    return display(sizes)
 
 
 def padding_name(padding: Any, allowed: Sequence[str], layer: Layer) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from glassnet.graph.dimension import Dim
 from glassnet.losses.shapes import AnyShape, alike, fits, misfit, shown
 
 
@@ -88,8 +87,3 @@ def check_label_shape(targets: AnyShape, outputs: AnyShape, axis: int, loss: str
         f"{shown(rest)}; the targets have shape {shown(targets)}. One class number an example, "
         "please."
     )
-
-
-def known_sizes(shape: AnyShape) -> tuple[int | None, ...]:
-    """Return a shape with None for sizes that only a run tells."""
-    return tuple(None if isinstance(size, Dim) else size for size in shape)

@@ -37,8 +37,10 @@ class _FScore(Metric):
 
     def _build(self, classes: int) -> None:
         shape = () if self.average == "micro" else (classes,)
-        for kind in ("true_positives", "false_positives", "false_negatives", "true_weight"):
-            setattr(self, kind, self.add_variable(shape, name=kind))
+        self.true_positives = self.add_variable(shape, name="true_positives")
+        self.false_positives = self.add_variable(shape, name="false_positives")
+        self.false_negatives = self.add_variable(shape, name="false_negatives")
+        self.true_weight = self.add_variable(shape, name="true_weight")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         y, p = as_tensor(y_true), as_tensor(y_pred)
@@ -77,12 +79,12 @@ class _FScore(Metric):
         if not self.variables:
             return self.given(as_tensor(0.0, COUNTED_IN))
         epsilon, square = config.epsilon(), self.beta**2
-        right = held(self.true_positives)  # type: ignore[attr-defined]
-        precision = right / (right + held(self.false_positives) + epsilon)  # type: ignore[attr-defined]
-        recall = right / (right + held(self.false_negatives) + epsilon)  # type: ignore[attr-defined]
+        right = held(self.true_positives)
+        precision = right / (right + held(self.false_positives) + epsilon)
+        recall = right / (right + held(self.false_negatives) + epsilon)
         score = (1 + square) * (precision * recall / (square * precision + recall + epsilon))
         if self.average == "weighted":
-            weights = held(self.true_weight)  # type: ignore[attr-defined]
+            weights = held(self.true_weight)
             score = sum(score * (weights / (sum(weights) + epsilon)))
         elif self.average is not None:
             score = mean(score)

@@ -206,11 +206,11 @@ class _Rebuilding:
             )
 
     def _input(self, config: Any) -> Tensor:
-        own = _placeholder(config)
+        own: Tensor = _placeholder(config)
         if self._given is not None:
             if len(self.inputs) >= len(self._given):
                 raise ValueError(f"The network has more than {len(self._given)} inputs.")
-            own = self._given[len(self.inputs)]  # type: ignore[assignment]
+            own = self._given[len(self.inputs)]
         self._sizes |= symbols(own.shape)
         self.inputs.append(own)
         return own

@@ -6,7 +6,7 @@ These work on NumPy arrays and on what turns into one; they return arrays and ch
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -185,12 +185,15 @@ def _sizes(left: float | None, right: float | None, n: int) -> tuple[int, int]:
     """Return both sizes as counts of the ``n`` examples."""
     if left is None and right is None:
         raise ValueError("split_dataset: say how much goes where; write for instance left_size=0.8")
-    if _is_float(left) and _is_float(right) and left + right > 1:  # type: ignore[operator]
+    if _is_float(left) and _is_float(right) and left + right > 1:
         raise ValueError(
             f"split_dataset: left_size={left} and right_size={right} are more than the whole."
         )
     first, last = _count("left_size", left, n), _count("right_size", right, n)
-    first, last = n - last if first is None else first, n - first if last is None else last  # type: ignore[operator]
+    if first is None or last is None:  # the other one takes what is left
+        given = first if last is None else last
+        assert given is not None
+        first, last = (n - given, given) if first is None else (given, n - given)
     if first + last > n:
         raise ValueError(
             f"split_dataset: left_size={left} and right_size={right} ask for {first} + {last} "
@@ -322,5 +325,5 @@ def _is_integer(value: Any) -> bool:
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
-def _is_float(value: Any) -> bool:
+def _is_float(value: Any) -> TypeGuard[float]:
     return isinstance(value, (float, np.floating))
