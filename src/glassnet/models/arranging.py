@@ -10,6 +10,14 @@ from glassnet.graph.tensor import Tensor
 from glassnet.models.network import Network
 from glassnet.nest import flatten
 
+TURNED = " This looks like features by examples: pass x.T."
+
+
+def is_turned(built_on: Any, x: Any) -> bool:
+    """Tell whether x lies the other way round than what a model was built on."""
+    shape, given = getattr(built_on, "shape", ()), getattr(x, "shape", ())
+    return len(shape) == len(given) == 2 and given[0] == shape[1] != given[1]
+
 
 def arranged(inputs: Any, network: Network, name: str) -> list[Tensor]:
     """Return the given tensors in the order of the inputs of the model ``name``.
@@ -37,6 +45,12 @@ def arranged(inputs: Any, network: Network, name: str) -> list[Tensor]:
             f"Model {name!r} takes {len(expected)} inputs "
             f"({', '.join(str(t.name) for t in expected)}); got {len(given)}."
         )
+    for tensor, entry in zip(given, expected, strict=True):
+        if not isinstance(tensor, Tensor):
+            raise TypeError(
+                f"Model {name!r}, input {entry.name!r}: expected an array; got a "
+                f"{type(tensor).__name__}."
+            )
     return [_fitted(g, e, name) for g, e in zip(given, expected, strict=True)]
 
 
@@ -66,7 +80,7 @@ def _misfit(name: str, expected: Tensor, shape: Any) -> str:
     )
     want = expected.shape[1:]
     if len(shape) == 2 and len(want) == 1 and shape[0] == want[0]:
-        return text + " This looks like features by examples: pass x.T."
+        return text + TURNED
     if tuple(shape) == tuple(want):
         return text + " This looks like a single example: pass x[None]."
     if (*shape[1:], 1) == tuple(want):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from glassnet.callbacks import Callback, CallbackList, History
 from glassnet.callbacks.messages import say
 from glassnet.callbacks.progress import ProgbarLogger
+from glassnet.checks import whole
 from glassnet.config import next_seed
 from glassnet.models import steps as recorded
 from glassnet.models.data import (
@@ -51,6 +52,13 @@ def fit(
 ) -> History:
     """Train; see `Model.fit`."""
     _need_compiled(model, "fit")
+    whole(epochs, "epochs", least=0)
+    whole(initial_epoch, "initial_epoch", least=0)
+    _check_steps(steps_per_epoch, "steps_per_epoch")
+    _check_steps(validation_steps, "validation_steps")
+    if validation_batch_size is not None:
+        whole(validation_batch_size, "validation_batch_size", least=1)
+    _check_frequency(validation_freq)
     progress = model.progress
     if progress.seed is None:
         progress.seed = next_seed()
@@ -66,15 +74,11 @@ def fit(
         seed=progress.seed,
         class_weight=class_weight,
     )
-    if isinstance(source, ArraySource):
-        model.check_data(source.data.x)
-        check_numbers(source.data)
+    _check_arrays(model, source)
     validation = None
     if validation_data is not None:
         validation = _validation_source(validation_data, validation_batch_size or batch_size)
-        if isinstance(validation, ArraySource):
-            model.check_data(validation.data.x)
-            check_numbers(validation.data, " of validation_data")
+        _check_arrays(model, validation, " of validation_data")
     progress.epoch, progress.batch, progress.in_pass = initial_epoch, 0, 0
     history = History()
     planned = steps_per_epoch or source.steps
@@ -164,6 +168,28 @@ def _train_epoch(model: Model, feed: Feed, hooks: CallbackList) -> dict[str, Any
     return results(model) if progress.batch else {}
 
 
+def _check_arrays(model: Model, source: AnySource, where: str = "") -> None:
+    """Raise before the first step where arrays do not fit or hold NaN."""
+    if isinstance(source, ArraySource):
+        model.check_data(source.data.x)
+        if model.check_finite:
+            check_numbers(source.data, where)
+
+
+def _check_steps(steps: Any, what: str) -> None:
+    if steps is not None:
+        whole(steps, what, least=1)
+
+
+def _check_frequency(frequency: Any) -> None:
+    what = "validation_freq"
+    if isinstance(frequency, str) or not isinstance(frequency, Iterable):
+        whole(frequency, what, least=1)
+        return
+    for epoch in frequency:
+        whole(epoch, f"{what}, an epoch,", least=1)
+
+
 def _due(frequency: int | Sequence[int], epoch: int) -> bool:
     if isinstance(frequency, int):
         return (epoch + 1) % frequency == 0
@@ -196,9 +222,9 @@ def evaluate(
 ) -> Any:
     """Evaluate; see `Model.evaluate`."""
     _need_compiled(model, "evaluate")
+    _check_steps(steps, "steps")
     source = source_of(x, y, sample_weight, batch_size=batch_size)
-    if isinstance(source, ArraySource):
-        model.check_data(source.data.x)
+    _check_arrays(model, source)
     hooks = _callbacks(model, callbacks, None, verbose, {"steps": steps or source.steps})
     logs = _evaluate(model, source, steps, hooks)
     return logs if return_dict else _as_list(model, logs)
@@ -239,6 +265,7 @@ def predict(
     callbacks: Any,
 ) -> Any:
     """Predict; see `Model.predict`."""
+    _check_steps(steps, "steps")
     source = source_of(x, batch_size=batch_size)
     if isinstance(source, ArraySource):
         model.check_data(source.data.x)
@@ -322,7 +349,9 @@ def _callbacks(
     chosen: list[Any] = [] if given is None else flatten(given)
     for callback in chosen:
         if not isinstance(callback, Callback):
-            raise TypeError(f"callbacks holds {callback!r}, which is no Callback.")
+            made = isinstance(callback, type) and issubclass(callback, Callback)
+            hint = f" Make one: {callback.__name__}(…)." if made else ""
+            raise TypeError(f"callbacks holds {callback!r}, which is no Callback.{hint}")
     level = 1 if verbose == "auto" else verbose
     if level not in (0, 1, 2):
         raise ValueError(f"verbose is 'auto', 0, 1 or 2; got {verbose!r}.")

@@ -17,7 +17,7 @@ from glassnet.layers import InputLayer
 from glassnet.layers.base import LAYERS, Layer
 from glassnet.layers.calling import public_shape
 from glassnet.models import loop
-from glassnet.models.arranging import arranged
+from glassnet.models.arranging import TURNED, arranged, is_turned
 from glassnet.models.compiled import CompiledLoss, CompiledMetrics
 from glassnet.models.configuration import network_arguments, network_config
 from glassnet.models.network import Network
@@ -445,7 +445,13 @@ class Model(SavedModel):
         with _recording_lock:
             found = self._steps.get(full)
             if found is None:
-                found = make(self, batch)
+                self.check_data(batch.x)
+                try:
+                    found = make(self, batch)
+                except ValueError as error:
+                    if not is_turned(self.first_inputs, batch.x):
+                        raise
+                    raise ValueError(f"{error}{TURNED}") from None
                 while len(self._steps) >= STEPS_KEPT:
                     del self._steps[next(iter(self._steps))]
                 self._steps[full] = found
