@@ -6,6 +6,9 @@ import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 
+from glassnet.cli import predict, train
+from glassnet.cli.recipes import RECIPES
+
 _ABOUT = """\
 Neural networks you can see through: Keras's interface on NumPy.
 
@@ -23,8 +26,6 @@ Each trains a network, judges it on examples it has not seen, and saves it:
 
 def parser() -> ArgumentParser:
     """Return the parser of the command line."""
-    from glassnet.cli.recipes import RECIPES
-
     top = ArgumentParser(
         "glassnet", description=_ABOUT, formatter_class=RawDescriptionHelpFormatter
     )
@@ -62,8 +63,6 @@ def _count(text: str) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
-    from glassnet.cli import predict, train
-
     options = parser().parse_args(arguments)
     run = {"train": train.train, "summary": predict.summary, "predict": predict.predict}
     try:

@@ -3,10 +3,14 @@
 A file in the cache is taken as it is when its SHA-256 is right, so files put there by hand serve
 as well. A download goes to a temporary file in the same folder, is checked, then renamed: the
 cache never holds half a file.
+
+pooch, requests and platformdirs are imported inside the functions: most programs never download,
+and ``import glassnet`` would take half as long again.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,7 +109,6 @@ class ImageSet:
 
 
 def _download(address: str, target: Path, sha256: str) -> Path:
-    # pooch brings requests with it, whose import would cost every user of the library.
     import pooch  # type: ignore[import-untyped]
 
     pooch.retrieve(address, f"sha256:{sha256}", target.name, target.parent, downloader=_stream)
@@ -145,8 +148,6 @@ def cache_folder() -> Path:
 
 def has_hash(path: Path, sha256: str) -> bool:
     """Tell whether the file at ``path`` has this SHA-256."""
-    import hashlib
-
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest() == sha256
 

@@ -8,8 +8,10 @@ when the step has succeeded.
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from glassnet.engines import Program
 from glassnet.graph import dtypes
 from glassnet.graph.derivative import gradients
 from glassnet.graph.dimension import Dim, display
+from glassnet.graph.order import topological
 from glassnet.graph.recording import as_tensor, current_recording, recording
 from glassnet.graph.tensor import Placeholder, Tensor
 from glassnet.graph.variable import Variable, replace_arrays
@@ -55,7 +58,7 @@ def placeholders(batch: Batch, dtype: np.dtype) -> tuple[Batch, list[Placeholder
 
     labels = ("x", "y", "sample_weight")
     parts = [
-        map_structure(lambda a, n=name: stand_in(n, a), part)  # type: ignore[misc]
+        map_structure(partial(stand_in, name), part)
         for name, part in zip(labels, batch, strict=True)
     ]
     return Batch(*parts), made
@@ -146,13 +149,13 @@ def train_step(model: Model, batch: Batch) -> Step:
     with recording() as opened:
         forward = _forward(model, symbolic, training=True)
         variables = model.trainable_weights
+        _check_reached(forward.loss, variables)
         slopes = gradients([model.optimizer.scale_loss(forward.loss)], variables)
         if variables:
             model.optimizer.apply(slopes, variables)
     optimizer = model.optimizer
-    sums = (
-        optimizer.accumulators(variables) if variables else []
-    )  # a NaN in a sum of gradients spoils the next update
+    # A NaN in a sum of gradients would spoil the next update.
+    sums = optimizer.accumulators(variables) if variables else []
     return Step(
         inputs,
         [forward.loss],
@@ -161,6 +164,17 @@ def train_step(model: Model, batch: Batch) -> Step:
         state=optimizer.variables,
         forward=forward,
     )
+
+
+def _check_reached(loss: Tensor, variables: Sequence[Variable]) -> None:
+    """Warn where no weight can have an effect on the loss."""
+    reached = {id(node) for node in topological([loss])}
+    if variables and not any(id(v) in reached for v in variables):
+        warnings.warn(
+            "The loss depends on no weight of the model, so nothing is trained. Compose it of "
+            "y_pred, with NumPy's functions or glassnet.ops.",
+            stacklevel=2,
+        )
 
 
 def test_step(model: Model, batch: Batch) -> Step:
