@@ -18,10 +18,14 @@ def one_of(value: Any, options: Sequence[str], what: str) -> str:
     """
     if value in options:
         return str(value)
-    near = difflib.get_close_matches(str(value), options, n=1, cutoff=0.4)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
     named = ", ".join(map(repr, options))
-    raise ValueError(f"{what}: expected one of {named}; got {value!r}.{hint}")
+    raise ValueError(f"{what}: expected one of {named}; got {value!r}.{nearest(value, options)}")
+
+
+def nearest(value: Any, options: Sequence[str]) -> str:
+    """Return the question whether the nearest of the options was meant; nothing where none is."""
+    near = difflib.get_close_matches(str(value), options, n=1, cutoff=0.4)
+    return f" Did you mean {near[0]!r}?" if near else ""
 
 
 def number(

@@ -274,3 +274,64 @@ def test_a_model_without_loss() -> None:
     for call in (lambda: model.fit(X, Y, verbose=0), lambda: model.evaluate(X, Y, verbose=0)):
         with pytest.raises(ValueError, match="no loss"):
             call()
+
+
+# --- misuse of layers and models --------------------------------------------------------------
+class WithoutSuper(layers.Layer):
+    def __init__(self) -> None:
+        self.inner = 3
+
+    def call(self, inputs: Any) -> Any:
+        return inputs
+
+
+class GivesNothing(layers.Layer):
+    def call(self, inputs: Any) -> Any:
+        inputs * 2
+
+
+def trained_with(loss: Any) -> object:
+    model = sequential()
+    model.compile("sgd", loss)
+    return model.fit(X, Y, verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("act", "error", "message"),
+    [
+        (lambda: layers.Dense(2).kernel, AttributeError, "'kernel'.*not built.*call it on data"),
+        (lambda: layers.BatchNormalization().moving_mean, AttributeError, "not built yet"),
+        (lambda: layers.Dense(2).outputt, AttributeError, "no attribute 'outputt'"),
+        (lambda: layers.Dense(2).output, AttributeError, "never called on a symbolic tensor"),
+        (lambda: layers.Dense(2, activaton="relu"), TypeError, "Did you mean 'activation'"),
+        (lambda: gn.Sequential([layers.Dense]), TypeError, r"a class; make a layer of it: Dense\("),
+        (lambda: sequential().get_layer("ot"), ValueError, "Did you mean 'out'"),
+        (lambda: sequential().output_shapes, AttributeError, "no attribute 'output_shapes'"),
+        (lambda: gn.Sequential([layers.Dense(1)]).output_shape, AttributeError, "Call it on data"),
+        (lambda: gn.Sequential([layers.Dense(1)]).count_params(), ValueError, "not built"),
+        (lambda: gn.Sequential().predict(X, verbose=0), ValueError, "no layers yet"),
+        (lambda: WithoutSuper()(X), AttributeError, r"(?s)begin it with.*super\(\).__init__\(\)"),
+        (lambda: GivesNothing(name="g")(X), TypeError, "'g': call.. gave None. End Gives"),
+        (lambda: trained_with(lambda y, p: None), TypeError, "The loss '<lambda>' gave None"),
+        (lambda: trained_with(lambda y, p: p if p.sum() > 0 else -p), TypeError, r"np\.where"),
+        (lambda: np.asarray(layers.Dense(1)(gn.Input((3,)))), TypeError, "symbolic"),
+    ],
+)  # fmt: skip
+def test_misuse(act: Callable[[], object], error: type, message: str) -> None:
+    with pytest.raises(error, match=message):
+        act()
+
+
+def test_a_loss_that_reaches_no_weight_is_told() -> None:
+    with pytest.warns(UserWarning, match="depends on no weight"):
+        trained_with(lambda y, p: y**2)
+
+
+def test_what_is_not_there_is_not_there() -> None:
+    layer = layers.Dense(2)
+    assert not hasattr(layer, "kernel")
+    assert getattr(layer, "kernel", None) is None
+    layer(X)
+    assert layer.kernel.shape == (3, 2)
+    with pytest.raises(AttributeError, match=r"no attribute 'kernell'$"):
+        _ = layer.kernell

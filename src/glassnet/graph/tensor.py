@@ -136,7 +136,12 @@ class Tensor:
         return self.numpy().__index__()
 
     def __bool__(self) -> bool:
-        return bool(self.numpy())
+        try:
+            return bool(self.numpy())
+        except TypeError as error:
+            raise TypeError(
+                f"{error} An `if` on a tensor can't be recorded: write np.where(condition, a, b)."
+            ) from None
 
     def __len__(self) -> int:
         if not self.shape:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from glassnet import regularizers
+from glassnet.checks import nearest
 from glassnet.engines import Program
 from glassnet.graph import dtypes
 from glassnet.graph.recording import as_tensor, current_recording, recording, scope
@@ -80,9 +81,11 @@ class Layer(Weighted):
         width = kwargs.pop("input_dim", None)
         given = kwargs.pop("input_shape", None if width is None else (width,))
         if kwargs:
+            known = constructor_arguments(type(self))
+            hint = nearest(next(iter(kwargs)), list(known))
             raise TypeError(
-                f"{type(self).__name__} takes no argument {', '.join(map(repr, kwargs))}. It takes "
-                f"{', '.join(constructor_arguments(type(self)))}."
+                f"{type(self).__name__} takes no argument {', '.join(map(repr, kwargs))}.{hint} It "
+                f"takes {', '.join(known)}."
             )
         if name is not None and not isinstance(name, str):
             raise TypeError(f"{type(self).__name__}: name is a text; got {name!r}.")
@@ -102,6 +105,25 @@ class Layer(Weighted):
         self.output_sizes: Any = None  # the shapes of the last output, None for unknown sizes
 
     keeps_identity = True
+
+    if not TYPE_CHECKING:  # mypy would take every attribute for granted
+
+        def __getattr__(self, name: str) -> Any:
+            """Say why an attribute is not there; Python asks where nothing else was found."""
+            if hasattr(type(self), name) or name.startswith("__"):
+                return object.__getattribute__(self, name)  # raises what a property raised
+            text = f"{type(self).__name__!r} object has no attribute {name!r}"
+            if "_calls" not in self.__dict__:
+                text += (
+                    f". {type(self).__name__}.__init__ did not call the base's: begin it with\n"
+                    "    super().__init__()"
+                )
+            elif not self.built:
+                text += (
+                    f". Layer {self.name!r} is not built yet, so it has no weights: call it on "
+                    "data, or build(input_shape)."
+                )
+            raise AttributeError(text)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -273,7 +295,7 @@ class Layer(Weighted):
             masks, masked = kwargs.pop("mask"), True
         self.check_input(args[0] if args else None)
         with scope(self.name), calling(training):
-            outputs = map_structure(as_recorded, self.call(*args, **kwargs))
+            outputs = map_structure(as_recorded, self._called(args, kwargs))
             if self.activity_regularizer is not None:
                 for output in flatten(outputs):
                     self.add_loss(self._activity_penalty(output))
@@ -282,6 +304,15 @@ class Layer(Weighted):
                 previous = kwargs.get("mask") if kwargs.get("mask") is not None else masks
                 set_masks(outputs := fresh(outputs, args), self.compute_mask(args[0], previous))
         self.output_sizes = map_structure(lambda t: public_shape(np_shape(t)), outputs)
+        return outputs
+
+    def _called(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        outputs = self.call(*args, **kwargs)
+        if outputs is None:
+            raise TypeError(
+                f"Layer {self.name!r}: call() gave None. End {type(self).__name__}.call with "
+                "`return …`."
+            )
         return outputs
 
     def _activity_penalty(self, output: Tensor) -> Tensor:

@@ -92,7 +92,10 @@ class Loss(Configurable):
                 self.check_targets(targets.value, outputs.shape)
             if not self.integer_targets:
                 targets = map_structure(lambda t: cast(t, dtype), targets)
-            losses = as_tensor(self.call(targets, map_structure(lambda t: cast(t, dtype), outputs)))
+            found = self.call(targets, map_structure(lambda t: cast(t, dtype), outputs))
+            if found is None:
+                raise TypeError(f"The loss {self.name!r} gave None: end it with `return …`.")
+            losses = as_tensor(found)
             masks = [t.mask for t in (first, losses) if t.mask is not None]
             mask = (masks[0] & masks[1]) if len(masks) == 2 else masks[0] if masks else None
             losses = losses if dtypes.is_float(losses.dtype) else cast(losses, dtype)

@@ -15,7 +15,8 @@ TURNED = " This looks like features by examples: pass x.T."
 
 def is_turned(built_on: Any, x: Any) -> bool:
     """Tell whether x lies the other way round than what a model was built on."""
-    shape, given = getattr(built_on, "shape", ()), getattr(x, "shape", ())
+    shape: tuple[Any, ...] = getattr(built_on, "shape", ())
+    given: tuple[Any, ...] = getattr(x, "shape", ())
     return len(shape) == len(given) == 2 and given[0] == shape[1] != given[1]
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from glassnet import metrics as metrics_module
 from glassnet import optimizers
+from glassnet.checks import nearest
 from glassnet.graph.dimension import Size
 from glassnet.graph.tensor import Placeholder, Tensor
 from glassnet.graph.variable import Variable
@@ -132,9 +133,9 @@ class Model(SavedModel):
         for layer in self.layers:
             if layer.name == name:
                 return layer
+        names = [layer.name for layer in self.layers]
         raise ValueError(
-            f"No layer is called {name!r}; there are "
-            f"{', '.join(layer.name for layer in self.layers)}."
+            f"No layer is called {name!r}; there are {', '.join(names)}.{nearest(name, names)}"
         )
 
     def _need_network(self, what: str) -> Network:

@@ -61,6 +61,8 @@ class Sequential(Model):
             wrong = (
                 "a function; wrap it: layers.Lambda(function)" if callable(layer) else "no layer"
             )
+            if isinstance(layer, type):
+                wrong = f"a class; make a layer of it: {layer.__name__}(…)"
             raise TypeError(f"Sequential is made of layers; {layer!r} is {wrong}.")
         if any(layer.name == other.name for other in self._stack):
             raise ValueError(
