@@ -1,6 +1,7 @@
 """Scripts as people write them for Keras, after ``import glassnet as keras``: own bricks.
 
-With the imports turned back into Keras's they run there too.
+With the imports turned back into Keras's they run there too (on JAX all but three: float64, a
+variable as a metric's result, a shape inferred for an own layer).
 """
 
 import numpy as np
