@@ -5,6 +5,7 @@ Every activation is a composition of ops, so its derivative follows; the docstri
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from glassnet.graph.recording import as_tensor
@@ -140,7 +141,7 @@ def exponential(x: Any) -> Tensor:
 deserialize = ACTIVATIONS.get
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: Any) -> Callable[..., Any]:
     """Return an activation by name (``"relu"``), or as it is; None is linear.
 
     Raises:

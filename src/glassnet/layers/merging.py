@@ -386,41 +386,41 @@ def _count(shape: tuple[Size, ...], axis: int) -> Size:
 
 
 # --- the functions ----------------------------------------------------------------------------
-def add(inputs: Sequence[Any], **kwargs: Any) -> Any:
+def add(inputs: Sequence[Any], **kwargs: Any) -> Tensor:
     """Return the sum of the inputs; arguments as for `Add`."""
     return Add(**kwargs)(inputs)
 
 
-def subtract(inputs: Sequence[Any], **kwargs: Any) -> Any:
+def subtract(inputs: Sequence[Any], **kwargs: Any) -> Tensor:
     """Return the difference of two inputs; arguments as for `Subtract`."""
     return Subtract(**kwargs)(inputs)
 
 
-def multiply(inputs: Sequence[Any], **kwargs: Any) -> Any:
+def multiply(inputs: Sequence[Any], **kwargs: Any) -> Tensor:
     """Return the product of the inputs, entry by entry; arguments as for `Multiply`."""
     return Multiply(**kwargs)(inputs)
 
 
-def average(inputs: Sequence[Any], **kwargs: Any) -> Any:
+def average(inputs: Sequence[Any], **kwargs: Any) -> Tensor:
     """Return the mean of the inputs, entry by entry; arguments as for `Average`."""
     return Average(**kwargs)(inputs)
 
 
-def maximum(inputs: Sequence[Any], **kwargs: Any) -> Any:
+def maximum(inputs: Sequence[Any], **kwargs: Any) -> Tensor:
     """Return the largest of the inputs, entry by entry; arguments as for `Maximum`."""
     return Maximum(**kwargs)(inputs)
 
 
-def minimum(inputs: Sequence[Any], **kwargs: Any) -> Any:
+def minimum(inputs: Sequence[Any], **kwargs: Any) -> Tensor:
     """Return the smallest of the inputs, entry by entry; arguments as for `Minimum`."""
     return Minimum(**kwargs)(inputs)
 
 
-def concatenate(inputs: Sequence[Any], axis: int = -1, **kwargs: Any) -> Any:
+def concatenate(inputs: Sequence[Any], axis: int = -1, **kwargs: Any) -> Tensor:
     """Return the inputs joined along ``axis``; arguments as for `Concatenate`."""
     return Concatenate(axis=axis, **kwargs)(inputs)
 
 
-def dot(inputs: Sequence[Any], axes: int | Sequence[int] = -1, **kwargs: Any) -> Any:
+def dot(inputs: Sequence[Any], axes: int | Sequence[int] = -1, **kwargs: Any) -> Tensor:
     """Return the sums of products of two inputs along ``axes``; arguments as for `Dot`."""
     return Dot(axes=axes, **kwargs)(inputs)

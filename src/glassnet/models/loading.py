@@ -27,8 +27,9 @@ from glassnet.models.fitting import (
     fault,
     in_order,
 )
+from glassnet.models.model import Model
 from glassnet.models.naming import named_weights, seeded_parts
-from glassnet.models.saving import ARRAY, FORMAT, OPTIMIZER, SavedModel
+from glassnet.models.saving import ARRAY, FORMAT, OPTIMIZER
 from glassnet.registry import deserialize, document
 from glassnet.storage import parse_json, read_tensors
 
@@ -37,7 +38,7 @@ _SPARE = 1 << 26  # bytes that metrics and the like may take beside what the fil
 
 def load_model(
     filepath: Path, custom_objects: Mapping[str, Any] | None = None, compile: bool = True
-) -> Any:
+) -> Model:
     """Return the model of a file that ``model.save`` wrote.
 
     It predicts bitwise what the saved model did, and goes on training as that would have.
@@ -164,19 +165,19 @@ def _kept_arrays(arrays: Mapping[str, np.ndarray]) -> list[np.ndarray]:
 
 def _built_model(
     told: Mapping[str, Any], custom_objects: Any, arrays: Mapping[str, np.ndarray]
-) -> SavedModel:
+) -> Model:
     """Make the model, with zeros for weights and no more of them than the file holds."""
     held = sum(arrays[name].nbytes for name in told["weights"])
     with initial_values(_within(held, zeros=True)):
         model = deserialize(told["architecture"], custom_objects)
-        if not isinstance(model, SavedModel):
+        if not isinstance(model, Model):
             raise ValueError("its architecture is that of no model.")
         if told["built_on"] is not None:
             model.rebuild(_spec_of(told["built_on"]))
     return model
 
 
-def _restore_flags(model: SavedModel, own: Mapping[str, Variable], told: Mapping[str, Any]) -> None:
+def _restore_flags(model: Model, own: Mapping[str, Variable], told: Mapping[str, Any]) -> None:
     """What weights and layers are beside their values: frozen or not, their seeds, the progress."""
     frozen = set(told["frozen"])
     for name, weight in zip(told["weights"], own.values(), strict=True):
@@ -202,7 +203,7 @@ def _compile(model: Any, told: Mapping[str, Any], custom_objects: Any) -> None:
 
 
 def _restore_optimizer(
-    model: SavedModel,
+    model: Model,
     weights: Sequence[Variable],
     told: Mapping[str, Any],
     arrays: Mapping[str, np.ndarray],

@@ -10,6 +10,7 @@ import numpy as np
 
 from glassnet import metrics as metrics_module
 from glassnet import optimizers
+from glassnet.callbacks import History
 from glassnet.checks import nearest
 from glassnet.graph.dimension import Size
 from glassnet.graph.tensor import Placeholder, Tensor
@@ -337,7 +338,7 @@ class Model(SavedModel):
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
         validation_freq: int | Sequence[int] = 1,
-    ) -> Any:
+    ) -> History:
         """Train for a number of epochs; return the ``History``.
 
         Args:
