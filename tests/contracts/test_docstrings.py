@@ -252,3 +252,22 @@ def test_the_walk_reaches_what_it_should() -> None:
                        "utils", "random", "testing", "config", "errors", "calculus"}  # fmt: skip
     assert {"schedules.CosineDecay", "datasets.mnist.load_data"} <= set(PUBLIC)
     assert {"models.model.Model.fit", "models.sequential.Sequential.add"} <= set(METHODS)
+
+
+@pytest.mark.parametrize("path", [*PUBLIC, *METHODS])
+def test_every_argument_and_result_is_typed(path: str) -> None:
+    item = vars(METHODS[path][0])[METHODS[path][1]] if path in METHODS else PUBLIC[path]
+    if inspect.isclass(item):
+        item = vars(item).get("__init__")
+    item = getattr(item, "__func__", item)
+    item = inspect.unwrap(getattr(item, "fget", item))
+    if not inspect.isfunction(item):
+        return
+    signature = inspect.signature(item)
+    untyped = [
+        p.name
+        for p in signature.parameters.values()
+        if p.annotation is p.empty and p.name not in ("self", "cls")
+    ]
+    assert not untyped, f"{path}: {untyped}"
+    assert signature.return_annotation is not signature.empty, f"{path} says no result"
