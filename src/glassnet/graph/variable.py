@@ -126,7 +126,7 @@ class Variable(Tensor):
         opened = current_recording()
         if opened is not None:
             # A variable assigned as it is stands for its new value, as it does in an op.
-            opened.updates[self] = opened.updates.get(tensor, tensor)  # type: ignore[call-overload]
+            opened.updates[self] = opened.latest(tensor)
         else:
             self._value = np.array(tensor.numpy())
 
