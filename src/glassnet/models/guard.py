@@ -146,7 +146,7 @@ def _differentiated(node: Tensor, forward: set[int]) -> Op | None:
             continue
         if id(found) in forward:
             return found.op
-        if found.op.name in ("multiply", "divide"):
+        if found.op.elementwise:
             waiting += found.inputs
     return None
 
