@@ -283,6 +283,56 @@ class Tensor:
         """Return the smallest entry along ``axis``."""
         return apply(np.min, self, axis=axis, keepdims=keepdims)
 
+    def prod(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """Return the product over ``axis``."""
+        return apply(np.prod, self, axis=axis, keepdims=keepdims)
+
+    def var(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """Return the variance over ``axis``."""
+        return apply(np.var, self, axis=axis, keepdims=keepdims)
+
+    def std(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """Return the standard deviation over ``axis``."""
+        return apply(np.std, self, axis=axis, keepdims=keepdims)
+
+    def all(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """Return whether all entries along ``axis`` are true."""
+        return apply(np.all, self, axis=axis, keepdims=keepdims)
+
+    def any(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """Return whether any entry along ``axis`` is true."""
+        return apply(np.any, self, axis=axis, keepdims=keepdims)
+
+    def argmax(self, axis: Any = None) -> Tensor:
+        """Return the place of the largest entry along ``axis``."""
+        return apply(np.argmax, self, axis=axis)
+
+    def argmin(self, axis: Any = None) -> Tensor:
+        """Return the place of the smallest entry along ``axis``."""
+        return apply(np.argmin, self, axis=axis)
+
+    def clip(self, min: Any = None, max: Any = None) -> Tensor:
+        """Return the tensor with its entries kept between ``min`` and ``max``."""
+        return apply(np.clip, self, min, max)
+
+    def dot(self, other: Any) -> Tensor:
+        """Return the dot product with ``other``, as ``np.dot``."""
+        return apply(np.dot, self, other)
+
+    def squeeze(self, axis: Any = None) -> Tensor:
+        """Return the tensor without its axes of length 1."""
+        return apply(np.squeeze, self, axis=axis)
+
+    def ravel(self) -> Tensor:
+        """Return the entries as one axis."""
+        return apply(np.ravel, self)
+
+    flatten = ravel
+
+    def copy(self) -> Tensor:
+        """Return the tensor: it is never written into, so it is its own copy."""
+        return self
+
     def reshape(self, *shape: Any) -> Tensor:
         """Return the same entries in another shape."""
         return apply(np.reshape, self, shape[0] if len(shape) == 1 else shape)
