@@ -39,7 +39,8 @@ def assert_close(ours: Any, theirs: Any, what: str, tolerance: float = TOLERANCE
         return
     a, b = ours.astype(np.float64), theirs.astype(np.float64)
     same = (a == b) | (np.isnan(a) & np.isnan(b))
-    difference = np.max(np.where(same, 0.0, np.abs(a - b)))
+    with np.errstate(invalid="ignore"):
+        difference = np.max(np.where(same, 0.0, np.abs(a - b)))
     scale = max(np.max(np.abs(b[np.isfinite(b)]), initial=0.0), 1e-30)
     assert difference <= tolerance * scale, (
         f"{what}: differs by {difference:.3g}, that is {difference / scale:.2g} of the largest "

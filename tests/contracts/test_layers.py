@@ -19,7 +19,9 @@ from glassnet.nest import flatten, map_structure
 from glassnet.registry import constructor_arguments, deserialize, serialize
 from glassnet.testing.numerics import compare, directions, slope
 
-NAMES = [name for name, cls in LAYERS.entries.items() if cls.__module__.startswith("glassnet.layers.")]
+NAMES = [
+    name for name, cls in LAYERS.entries.items() if cls.__module__.startswith("glassnet.layers.")
+]
 TRIALS = [
     pytest.param(name, case, id=f"{name}-{i}")
     for name in NAMES

@@ -104,7 +104,7 @@ def test_norms_as_numpy(order, axis):
 
 
 def test_norms_that_are_none():
-    with pytest.raises(ValueError, match=r"'fro', 1, np\.inf"):
+    with pytest.raises(ValueError, match=r"'fro', ±1, ±np"):
         np.linalg.norm(Variable(X[0]), 3, (0, 1))
     with pytest.raises(ValueError, match="a vector takes a number"):
         np.linalg.norm(Variable(X[0]), "fro", 1)

@@ -49,6 +49,7 @@ def relu6(x: Any) -> Tensor:
     >>> ops.relu6([-1.0, 2.0, 9.0]).tolist()
     [0.0, 2.0, 6.0]
     """
+    (x,) = float_operands(x)
     return minimum(relu(x), 6)
 
 
@@ -90,6 +91,7 @@ def hard_tanh(x: Any) -> Tensor:
     >>> ops.hard_tanh([-2.0, 0.5, 2.0]).tolist()
     [-1.0, 0.5, 1.0]
     """
+    (x,) = float_operands(x)
     return clip(x, -1, 1)
 
 

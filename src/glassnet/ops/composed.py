@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from glassnet.graph.dimension import Size, product
+from glassnet.graph.dimension import Size, display, product
 from glassnet.graph.recording import as_tensor
 from glassnet.graph.tensor import Tensor, implements
 from glassnet.ops.comparison import where
 from glassnet.ops.elementwise import multiply, subtract
 from glassnet.ops.joining import flip
-from glassnet.ops.operands import normalize_axis
+from glassnet.ops.operands import float_operands, normalize_axis
 from glassnet.ops.reduction import max, mean, min, sum
-from glassnet.ops.shaping import reshape, transpose
+from glassnet.ops.shaping import broadcast_to, reshape, transpose
 
 
 @implements(np.ndim)
@@ -62,17 +63,43 @@ def ptp(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
 
 @implements(np.average)
 def average(x: Any, axis: Any = None, weights: Any = None) -> Tensor:
-    """Return the weighted mean ``Σ w x / Σ w``; the mean where no weights are given."""
+    """Return the weighted mean ``Σ w x / Σ w`` over ``axis``; the mean without weights.
+
+    Args:
+        x: the tensor.
+        axis: an axis, several, or all for None.
+        weights: one for each entry, in the shape of ``x``; or one for each place of ``axis``.
+
+    >>> from glassnet import ops
+    >>> ops.average([[1.0, 2.0], [3.0, 6.0]], axis=0, weights=[3.0, 1.0]).tolist()
+    [1.5, 3.0]
+    """
     if weights is None:
         return mean(x, axis)
-    return sum(multiply(x, weights), axis) / sum(multiply(weights, as_tensor(x) * 0 + 1), axis)
+    x, w = float_operands(x, weights)
+    if w.shape != x.shape:
+        w = broadcast_to(_on_axes(w, x, axis), x.shape)
+    return sum(x * w, axis) / sum(w, axis)
+
+
+def _on_axes(weights: Tensor, x: Tensor, axis: Any) -> Tensor:
+    """The weights with an axis of length 1 for each axis of ``x`` that is not averaged over."""
+    given = [] if axis is None else list(axis) if isinstance(axis, Iterable) else [axis]
+    axes = [normalize_axis(a, x.ndim) for a in given]
+    if weights.shape != tuple(x.shape[a] for a in axes) or not axes:
+        raise ValueError(
+            f"average: weights of shape {display(weights.shape)} for {display(x.shape)} and "
+            f"axis={axis}: expected a weight for each entry, or for each place along axis."
+        )
+    in_order = transpose(weights, tuple(int(i) for i in np.argsort(axes)))
+    return reshape(in_order, tuple(s if i in axes else 1 for i, s in enumerate(x.shape)))
 
 
 @implements(np.heaviside)
 def heaviside(x1: Any, x2: Any) -> Tensor:
     """Return 0 below 0, ``x2`` at 0, 1 above; its derivative is 0."""
-    x = as_tensor(x1)
-    return where(x < 0, 0.0, where(x > 0, 1.0, x2)).astype(x.dtype)
+    x, middle = float_operands(x1, x2)
+    return where(x < 0, 0.0, where(x > 0, 1.0, where(x == 0, middle, x)))  # NaN stays NaN
 
 
 @implements(np.radians, np.deg2rad)

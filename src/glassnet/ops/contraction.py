@@ -14,6 +14,7 @@ from glassnet.graph.recording import record
 from glassnet.graph.tensor import Tensor, implements
 from glassnet.ops.elementwise import Grads
 from glassnet.ops.linear import matmul
+from glassnet.ops.matrices import diagonal
 from glassnet.ops.operands import normalize_axes, normalize_axis, operands
 from glassnet.ops.reduction import sum
 from glassnet.ops.shaping import broadcast_to, expand_dims, reshape, transpose
@@ -94,13 +95,13 @@ def einsum(subscripts: str, *operands_: Any, optimize: Any = None) -> Tensor:
     Args:
         subscripts: letters for the axes of each operand, ``"ij,jk->ik"``. A letter missing behind
             the arrow is summed over; without an arrow the letters that occur once remain, in
-            alphabetical order. ``...`` stands for axes that broadcast.
+            alphabetical order. ``...`` stands for axes that broadcast. A letter twice in
+            one operand takes its diagonal.
         operands_: the tensors.
         optimize: taken for NumPy's sake; the order of the products is always optimized.
 
     Raises:
-        ValueError: for a letter twice in one operand (take `diagonal` first), and where lengths
-            differ.
+        ValueError: where lengths differ, and for a specification that means nothing.
 
     >>> from glassnet import ops
     >>> ops.einsum("ij,j->i", [[1.0, 2.0], [3.0, 4.0]], [1.0, 1.0]).tolist()
@@ -119,10 +120,6 @@ def einsum(subscripts: str, *operands_: Any, optimize: Any = None) -> Tensor:
         letters = term.replace("...", "")
         if not all(letter in _LETTERS for letter in letters):
             raise ValueError(f"einsum: {subscripts!r} holds more than letters, ',', '->', '...'.")
-        if len(set(letters)) != len(letters):
-            raise ValueError(
-                f"einsum: {term!r} names an axis twice. Take np.diagonal of the operand first."
-            )
     if not arrow:
         once = sorted(c for c in set(left) & set(_LETTERS) if left.count(c) == 1)
         right = ("..." if "..." in left else "") + "".join(once)
@@ -130,6 +127,7 @@ def einsum(subscripts: str, *operands_: Any, optimize: Any = None) -> Tensor:
     unknown = set(right) - set("".join(terms))
     if unknown or len(set(right)) != len(right):
         raise ValueError(f"einsum: the result {right!r} of {subscripts!r} can't be formed.")
+    terms, tensors = _diagonals(terms, tensors)
     terms, tensors = _stretched_dropped(terms, right, tensors)
     return record(Einsum(tuple(terms), right), *tensors)
 
@@ -151,6 +149,23 @@ def _without_dots(terms: list[str], right: str, tensors: Sequence[Tensor]) -> tu
         for term, rank in zip(terms, ranks, strict=True)
     ]
     return spelled, right.replace("...", dots)
+
+
+def _diagonals(
+    terms: Sequence[str], tensors: Sequence[Tensor]
+) -> tuple[list[str], tuple[Tensor, ...]]:
+    """A letter twice in one term as the diagonal over its two axes, which comes last."""
+    new_terms, new_tensors = [], []
+    for term, tensor in zip(terms, tensors, strict=True):
+        while len(set(term)) < len(term):
+            _letter_sizes([term], [tensor])
+            letter = next(c for c in term if term.count(c) > 1)
+            tensor = diagonal(tensor, 0, term.index(letter), term.rindex(letter))
+            first, last = term.index(letter), term.rindex(letter)
+            term = term[:first] + term[first + 1 : last] + term[last + 1 :] + letter
+        new_terms.append(term)
+        new_tensors.append(tensor)
+    return new_terms, tuple(new_tensors)
 
 
 def _stretched_dropped(

@@ -15,11 +15,12 @@ from glassnet.graph import dtypes
 from glassnet.graph.dimension import Shape
 from glassnet.graph.op import Op, Sample
 from glassnet.graph.recording import as_tensor, record
-from glassnet.graph.tensor import Tensor, apply, implements
+from glassnet.graph.tensor import Constant, Tensor, apply, implements
 from glassnet.ops.operands import (
     broadcast_shapes,
     float_operands,
     is_scalar,
+    number_operands,
     operands,
     unbroadcast,
 )
@@ -239,7 +240,7 @@ def add(x1: Any, x2: Any) -> Tensor:
 @implements(np.subtract)
 def subtract(x1: Any, x2: Any) -> Tensor:
     """Return ``x1 - x2``, entry by entry."""
-    return record(Subtract(), *operands(x1, x2))
+    return record(Subtract(), *number_operands(x1, x2))
 
 
 @implements(np.multiply)
@@ -257,19 +258,37 @@ def divide(x1: Any, x2: Any) -> Tensor:
 @implements(np.negative)
 def negative(x: Any) -> Tensor:
     """Return ``-x``."""
-    return record(Negative(), *operands(x))
+    return record(Negative(), *number_operands(x))
 
 
 @implements(np.power, np.pow)
 def power(x1: Any, x2: Any) -> Tensor:
-    """Return ``x1 ** x2``, entry by entry."""
-    return record(Power(), *float_operands(x1, x2))
+    """Return ``x1 ** x2``, entry by entry; integers give integers.
+
+    Raises:
+        ValueError: for integers to a negative power, which are no integers.
+
+    >>> from glassnet import ops
+    >>> ops.power([2, 3], 2).tolist(), ops.power([2.0, 4.0], -1).tolist()
+    ([4, 9], [0.5, 0.25])
+    """
+    base, exponent = number_operands(x1, x2)
+    if not dtypes.is_float(base.dtype) and _has_negative(exponent):
+        raise ValueError(
+            "power: an integer to a negative power is no integer. Write x.astype('float32') ** "
+            "exponent."
+        )
+    return record(Power(), base, exponent)
+
+
+def _has_negative(x: Tensor) -> bool:
+    return isinstance(x, Constant) and bool((x.value < 0).any())
 
 
 @implements(np.square)
 def square(x: Any) -> Tensor:
     """Return ``x²``."""
-    return record(Square(), *operands(x))
+    return record(Square(), *number_operands(x))
 
 
 @implements(np.sqrt)
@@ -302,7 +321,7 @@ abs = absolute
 @implements(np.sign)
 def sign(x: Any) -> Tensor:
     """Return -1, 0 or 1: the sign of ``x``; its derivative is 0."""
-    return record(Sign(), *operands(x))
+    return record(Sign(), *number_operands(x))
 
 
 @implements(np.astype)

@@ -14,7 +14,7 @@ from glassnet.graph.op import Sample
 from glassnet.graph.recording import record
 from glassnet.graph.tensor import Tensor, implements
 from glassnet.ops.elementwise import Elementwise, Grads, cast, exp, square
-from glassnet.ops.operands import float_operands, operands, unbroadcast
+from glassnet.ops.operands import float_operands, number_operands, unbroadcast
 
 
 # --- the primitives of activations ------------------------------------------------------------
@@ -267,7 +267,7 @@ def relu(x: Any) -> Tensor:
     >>> ops.relu([-1.0, 2.0]).tolist()
     [0.0, 2.0]
     """
-    return record(Relu(), *operands(x))
+    return record(Relu(), *number_operands(x))
 
 
 def sigmoid(x: Any) -> Tensor:

@@ -58,13 +58,14 @@ class Concatenate(Op):
 
 def _pieces(x: Tensor, axis: int, sizes: Sequence[Size]) -> list[Tensor]:
     """``x`` cut along ``axis`` into pieces of these sizes."""
-    pieces, start = [], 0
+    pieces: list[Tensor] = []
+    start: Size = 0
     for size in sizes:
         starts: Shape = tuple(start if i == axis else 0 for i in range(x.ndim))
         pieces.append(
             slice_from(x, starts, tuple(size if i == axis else s for i, s in enumerate(x.shape)))
         )
-        start = size + start  # type: ignore[assignment]
+        start = size + start
     return pieces
 
 
@@ -275,6 +276,11 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Tensor:
     if np.ndim(repeats) > 0 and len(repeats) > 1:
         if isinstance(size, Dim):
             raise ValueError(f"repeat: several repeats need a known size on axis {axis}: {x!r}.")
+        if len(repeats) != size:
+            raise ValueError(
+                f"repeat: {len(repeats)} repeats for axis {axis} of {display(x.shape)}, which has "
+                f"{size} entries."
+            )
         return take(x, np.repeat(np.arange(size), np.asarray(repeats)), axis)
     times = int(np.asarray(repeats).item())
     wide = expand_dims(x, axis + 1)

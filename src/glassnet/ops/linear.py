@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import prod
 from typing import Any
 
 import numpy as np
 
-from glassnet.graph.dimension import Shape, display
+from glassnet.graph.dimension import Shape, display, product
 from glassnet.graph.op import Op, Sample
 from glassnet.graph.recording import record
 from glassnet.graph.tensor import Tensor, implements
@@ -32,12 +33,14 @@ class MatMul(Op):
 
     def value(self, xp: Any, a: Any, b: Any) -> Any:
         if a.ndim > 2 and b.ndim == 2:  # one large product in place of many small ones
-            return xp.reshape(xp.reshape(a, (-1, a.shape[-1])) @ b, (*a.shape[:-1], b.shape[-1]))
+            rows = xp.reshape(a, (prod(a.shape[:-1]), a.shape[-1]))
+            return xp.reshape(rows @ b, (*a.shape[:-1], b.shape[-1]))
         return xp.matmul(a, b)
 
     def vjp(self, g: Tensor, y: Tensor, a: Tensor, b: Tensor) -> Grads:
         if a.ndim > 2 and b.ndim == 2:  # all leading axes are rows of one matrix
-            rows_a, rows_g = reshape(a, (-1, a.shape[-1])), reshape(g, (-1, g.shape[-1]))
+            rows = product(a.shape[:-1])
+            rows_a, rows_g = reshape(a, (rows, a.shape[-1])), reshape(g, (rows, g.shape[-1]))
             return matmul(g, transpose(b)), matmul(transpose(rows_a), rows_g)
         return (
             unbroadcast(matmul(g, _swapped(b)), a.shape),
@@ -53,6 +56,7 @@ class MatMul(Op):
         yield Sample(cls(), (draw(2, 3, 4), draw(4, 2)))
         yield Sample(cls(), (draw(2, 1, 3, 4), draw(5, 4, 2)))
         yield Sample(cls(), (draw(1, 1), draw(1, 1)))
+        yield Sample(cls(), (draw(2, 3, 0), draw(0, 2)))
 
 
 def _swapped(x: Tensor) -> Tensor:

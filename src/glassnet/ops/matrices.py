@@ -18,6 +18,7 @@ from glassnet.ops.elementwise import cast
 from glassnet.ops.indexing import AddAt, pick
 from glassnet.ops.operands import float_operands, normalize_axis
 from glassnet.ops.reduction import sum
+from glassnet.ops.rounding import floor
 from glassnet.ops.shaping import broadcast_to, full, reshape, transpose
 
 
@@ -155,6 +156,8 @@ def linspace(
     >>> ops.linspace(0, 1, 3).tolist()
     [0.0, 0.5, 1.0]
     """
+    if num < 0:
+        raise ValueError(f"linspace: num is at least 0; got {num}.")
     first, last = float_operands(start, stop)
     steps = num - 1 if endpoint else num
     weights = np.arange(num) / max(steps, 1)
@@ -162,7 +165,8 @@ def linspace(
     t = as_tensor(weights.reshape(-1, *[1] * rank), first.dtype)
     # As a weighted mean, so that both ends are met exactly.
     values = moveaxis(first * (1 - t) + last * t, 0, axis)
-    values = values if dtype is None else cast(values, dtype)
+    if dtype is not None:  # NumPy's rule: integers are the next below
+        values = cast(values if dtypes.is_float(dtypes.standard(dtype)) else floor(values), dtype)
     return (values, (last - first) / max(steps, 1)) if retstep else values
 
 

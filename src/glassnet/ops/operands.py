@@ -35,14 +35,31 @@ def _common_dtype(values: Sequence[Any]) -> np.dtype:
     decided = tensors + arrays
     if "f" in kinds and not any(map(dtypes.is_float, decided)):
         decided.append(dtypes.default_float())
-    elif "i" in kinds and not any(d.kind in "iuf" for d in decided):
+    elif kinds & {"i", "u"} and not any(d.kind in "iuf" for d in decided):
         decided.append(np.dtype(np.int64))
-    return dtypes.promote(decided or [np.dtype(np.bool_)])
+    found = dtypes.promote(decided or [np.dtype(np.bool_)])
+    if found.kind in "iu" and not all(_holds(found, v) for v in others if not _has_dtype(v)):
+        return dtypes.promote([found, np.dtype(np.int64)])  # bytes == -1, bytes + 300
+    return found
+
+
+def _holds(dtype: np.dtype, value: Any) -> bool:
+    """Whether an integer dtype holds these whole numbers."""
+    array, limits = np.asarray(value), np.iinfo(dtype)
+    return not array.size or bool(array.min() >= limits.min and array.max() <= limits.max)
 
 
 def _has_dtype(value: Any) -> bool:
     """Whether it is an array; NumPy's scalars count as the Python numbers they stand for."""
     return isinstance(value, np.ndarray) or (hasattr(value, "__array__") and np.ndim(value) > 0)
+
+
+def number_operands(*values: Any) -> tuple[Tensor, ...]:
+    """Return the values as tensors of one dtype, with truth values as the integers 0 and 1."""
+    tensors = operands(*values)
+    if tensors[0].dtype != np.bool_:
+        return tensors
+    return tuple(_cast(t, np.dtype(np.int64)) for t in tensors)
 
 
 def float_operands(*values: Any) -> tuple[Tensor, ...]:
@@ -112,7 +129,7 @@ def normalize_axes(axis: int | Iterable[int] | None, rank: int) -> tuple[int, ..
     """Return the axes counted from the front, sorted; all of them for None."""
     if axis is None:
         return tuple(range(rank))
-    given: Sequence[Any] = [axis] if isinstance(axis, (int, np.integer)) else list(axis)
+    given: Sequence[Any] = list(axis) if isinstance(axis, Iterable) else [axis]
     axes = [normalize_axis(a, rank) for a in given]
     if len(set(axes)) != len(axes):
         raise ValueError(f"axis={axis!r} names an axis twice.")

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from glassnet.graph import dtypes
 from glassnet.graph.dimension import Shape, Size, product
 from glassnet.graph.op import Op, Sample
 from glassnet.graph.recording import as_tensor, record
@@ -57,7 +58,7 @@ class Sum(Reduction):
     name = "sum"
 
     def result(self, dtype: np.dtype) -> np.dtype:
-        return np.dtype(np.int64) if dtype.kind in "bi" else dtype
+        return dtypes.accumulator(dtype)
 
     def value(self, xp: Any, x: Any) -> Any:
         return xp.sum(x, axis=self.axis, keepdims=self.keepdims, dtype=self.result(x.dtype))
@@ -128,6 +129,8 @@ def mean(x: Any, axis: Axis = None, keepdims: bool = False, dtype: Any = None) -
     """Return the mean over ``axis``: ``(1/n) Σ x``."""
     (x,) = float_operands(x if dtype is None else cast(x, dtype))
     axes = normalize_axes(axis, x.ndim)
+    if x.dtype == np.float16:  # the sum may exceed what a half-precision number holds
+        return cast(mean(cast(x, np.float32), axes, keepdims), x.dtype)
     return sum(x, axes, keepdims) / number(product(x.shape[a] for a in axes), x.dtype)
 
 

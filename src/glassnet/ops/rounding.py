@@ -10,8 +10,8 @@ import numpy as np
 from glassnet.graph.op import Sample
 from glassnet.graph.recording import as_tensor, record
 from glassnet.graph.tensor import Tensor, implements
-from glassnet.ops.elementwise import Elementwise, Grads
-from glassnet.ops.operands import operands, unbroadcast
+from glassnet.ops.elementwise import Elementwise, Grads, cast
+from glassnet.ops.operands import number_operands, unbroadcast
 
 
 class Rounding(Elementwise):
@@ -129,6 +129,9 @@ def round(x: Any, decimals: int = 0) -> Tensor:
     >>> ops.round([0.5, 1.5, 2.25], 0).tolist()
     [0.0, 2.0, 2.0]
     """
+    x = as_tensor(x)
+    if x.dtype.kind != "f":
+        return x if decimals >= 0 else cast(round(cast(x, "float64"), decimals), x.dtype)
     if decimals == 0:
         return _rounded(Round(), x)
     if decimals > 0:
@@ -146,13 +149,13 @@ def _rounded(op: Rounding, x: Any) -> Tensor:
 @implements(np.floor_divide)
 def floor_divide(x1: Any, x2: Any) -> Tensor:
     """Return ``⌊x1 / x2⌋``; its derivative is 0."""
-    return record(FloorDivide(), *operands(x1, x2))
+    return record(FloorDivide(), *number_operands(x1, x2))
 
 
 @implements(np.mod, np.remainder)
 def mod(x1: Any, x2: Any) -> Tensor:
     """Return ``x1 - x2 ⌊x1 / x2⌋``, the remainder with the sign of ``x2``."""
-    return record(Mod(), *operands(x1, x2))
+    return record(Mod(), *number_operands(x1, x2))
 
 
 def stop_gradient(x: Any) -> Tensor:

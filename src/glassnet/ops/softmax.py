@@ -199,13 +199,14 @@ class OneHot(Op):
 
     def value(self, xp: Any, x: Any) -> Any:
         x = xp.asarray(x)
-        classes = xp.arange(self.num_classes, dtype=x.dtype)
+        classes = xp.arange(self.num_classes)  # not in x's dtype: bytes end at 255
         line = xp.reshape(classes, (-1, *[1] * (x.ndim - self.axis)))
         return xp.equal(xp.expand_dims(x, self.axis), line).astype(self.dtype)
 
     @classmethod
     def samples(cls) -> Iterable[Sample]:
         yield Sample(cls(4, 1), (np.array([0, 3, 5, -1]),))
+        yield Sample(cls(300, 1), (np.array([0, 44, 255], np.uint8),))
         yield Sample(cls(3, 0, "bool"), (np.array([[0, 2], [1, 1]]),))
 
 

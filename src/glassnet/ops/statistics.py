@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from glassnet.graph.dimension import Shape, product
+from glassnet.graph.dtypes import accumulator
 from glassnet.graph.op import Op, Sample
 from glassnet.graph.recording import as_tensor, record
 from glassnet.graph.tensor import Tensor, implements
@@ -21,18 +22,13 @@ from glassnet.ops.reduction import Axis, Reduction, max, mean, min, number, sum
 from glassnet.ops.shaping import expand_dims, full, reshape, transpose
 
 
-def _wide(dtype: np.dtype) -> np.dtype:
-    """The dtype in which sums and products are held: truth values and integers as int64."""
-    return np.dtype(np.int64) if dtype.kind in "bi" else dtype
-
-
 class Prod(Reduction):
     """Π x."""
 
     name = "prod"
 
     def result(self, dtype: np.dtype) -> np.dtype:
-        return _wide(dtype)
+        return accumulator(dtype)
 
     def value(self, xp: Any, x: Any) -> Any:
         return xp.prod(x, axis=self.axis, keepdims=self.keepdims, dtype=self.result(x.dtype))
@@ -71,7 +67,7 @@ class _Running(Op):
     axis: int = 0
 
     def infer(self, x: Tensor) -> tuple[Shape, np.dtype]:
-        return x.shape, _wide(x.dtype)
+        return x.shape, accumulator(x.dtype)
 
 
 @dataclass(frozen=True)
@@ -84,7 +80,7 @@ class CumSum(_Running):
     def value(self, xp: Any, x: Any) -> Any:
         if self.reverse:
             x = xp.flip(x, self.axis)
-        y = xp.cumsum(x, axis=self.axis, dtype=_wide(x.dtype))
+        y = xp.cumsum(x, axis=self.axis, dtype=accumulator(x.dtype))
         return xp.flip(y, self.axis) if self.reverse else y
 
     def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
@@ -103,7 +99,7 @@ class CumProd(_Running):
     name = "cumprod"
 
     def value(self, xp: Any, x: Any) -> Any:
-        return xp.cumprod(x, axis=self.axis, dtype=_wide(x.dtype))
+        return xp.cumprod(x, axis=self.axis, dtype=accumulator(x.dtype))
 
     def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
         # Row k of a square holds x₁ … xₖ and ones: its product is yₖ, and the rule of the product
@@ -248,7 +244,8 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> T
     Args:
         x: the tensor.
         ord: None for ``√Σ x²``; for vectors ``1``, ``2``, ``0``, ``np.inf``, ``-np.inf`` or any p
-            for ``(Σ |x|ᵖ)^(1/p)``; for matrices ``"fro"``, ``1`` (columns) or ``np.inf`` (rows).
+            for ``(Σ |x|ᵖ)^(1/p)``; for matrices ``"fro"``, ``±1`` (the largest, the
+            smallest sum of a column) or ``±np.inf`` (of a row).
         axis: the axis or the two axes; all entries as one vector by default.
         keepdims: whether the axes stay, with length 1.
 
@@ -265,14 +262,15 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> T
     if len(axes) != 2:
         raise ValueError(f"norm: ord={ord!r} takes one or two axes; got {len(axes)}.")
     rows, columns = axes if axis is None else [normalize_axis(a, x.ndim) for a in axis]
-    if ord in (1, np.inf):
-        inner, outer = (rows, columns) if ord == 1 else (columns, rows)
-        sums = max(sum(absolute(x), inner, keepdims=True), outer, keepdims=True)
+    if ord in (1, -1, np.inf, -np.inf):
+        inner, outer = (rows, columns) if ord in (1, -1) else (columns, rows)
+        extreme = max if ord > 0 else min
+        sums = extreme(sum(absolute(x), inner, keepdims=True), outer, keepdims=True)
         kept = tuple(size for i, size in enumerate(x.shape) if i not in axes)
         return sums if keepdims else reshape(sums, kept)
     if ord == "fro":
         return sqrt(sum(square(x), axes, keepdims))
-    raise ValueError(f"norm: ord={ord!r} of matrices is none of 'fro', 1, np.inf.")
+    raise ValueError(f"norm: ord={ord!r} of matrices is none of 'fro', ±1, ±np.inf.")
 
 
 def _vector_norm(x: Tensor, ord: Any, axis: int, keepdims: bool) -> Tensor:
