@@ -12,6 +12,7 @@ SOURCE = ROOT / "src" / "glassnet"
 LEVELS = [
     {"config", "errors", "nest", "checks", "storage"},
     {"graph"},
+    {"formulas"},
     {"ops", "random"},
     {"engines"},
     {"calculus", "registry"},

@@ -1,0 +1,1 @@
+"""Explanation: the derivation, the notations, the code, the stability of a network."""
