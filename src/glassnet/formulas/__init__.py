@@ -1,0 +1,30 @@
+"""Formulas: mathematics as terms, from which both the page and the program are printed."""
+
+from glassnet.formulas.functions import FUNCTIONS as FUNCTIONS
+from glassnet.formulas.functions import Function as Function
+from glassnet.formulas.shapes import axes_in as axes_in
+from glassnet.formulas.shapes import axis_in as axis_in
+from glassnet.formulas.shapes import matrix_shape as matrix_shape
+from glassnet.formulas.terms import Applied as Applied
+from glassnet.formulas.terms import Cases as Cases
+from glassnet.formulas.terms import Indicator as Indicator
+from glassnet.formulas.terms import MatrixProduct as MatrixProduct
+from glassnet.formulas.terms import Name as Name
+from glassnet.formulas.terms import Number as Number
+from glassnet.formulas.terms import Power as Power
+from glassnet.formulas.terms import Product as Product
+from glassnet.formulas.terms import Quantity as Quantity
+from glassnet.formulas.terms import Quotient as Quotient
+from glassnet.formulas.terms import Reduced as Reduced
+from glassnet.formulas.terms import SizeOf as SizeOf
+from glassnet.formulas.terms import Sum as Sum
+from glassnet.formulas.terms import Term as Term
+from glassnet.formulas.terms import Transposed as Transposed
+from glassnet.formulas.terms import call as call
+from glassnet.formulas.terms import cases as cases
+from glassnet.formulas.terms import compare as compare
+from glassnet.formulas.terms import divide as divide
+from glassnet.formulas.terms import matrix_product as matrix_product
+from glassnet.formulas.terms import power as power
+from glassnet.formulas.terms import reduce as reduce
+from glassnet.formulas.terms import transposed as transposed

@@ -1,0 +1,498 @@
+"""Terms: what a formula is made of, before it is LaTeX or NumPy.
+
+Terms are built with Python's operators (``a * b`` is entry by entry, ``a @ b`` the matrix
+product) and tidied as they are built: numbers are gathered in front, equal sizes cancel, two
+minus signs are none. Every term knows its shape, in the sense of `glassnet.formulas.shapes`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from math import gcd
+from typing import Any
+
+from glassnet.formulas.functions import Function
+from glassnet.formulas.shapes import broadcast
+from glassnet.graph.dimension import Dim, Shape, Size
+
+Operand = Any  # a Term, or a Python number
+
+
+@dataclass(frozen=True)
+class Name:
+    """What a quantity is called.
+
+    Args:
+        letter: ``"W"``, ``"mu"``, ``"Xhat"``: a Latin letter, a Greek one's name, with a decoration.
+        layer: the number in brackets.
+        call: which use of a shared layer, counted from 1; 0 where there is one use.
+        index: tells apart what would have one name.
+        derivative: whether it is ∂J/∂ of what the rest names.
+        of: for an optimizer's state: the name of the weight it belongs to.
+    """
+
+    letter: str
+    layer: int | None = None
+    call: int = 0
+    index: int = 0
+    derivative: bool = False
+    of: str = ""
+
+    def __str__(self) -> str:
+        text = ("d" if self.derivative else "") + self.letter
+        text += "" if self.layer is None else str(self.layer)
+        text += f"_{self.call}" if self.call else ""
+        text += f"_{'abcdefghijklmnopqrstuvwxyz'[self.index - 1]}" if 0 < self.index < 27 else (
+            f"_n{self.index}" if self.index else "")  # fmt: skip
+        return text + (f"_{self.of}" if self.of else "")
+
+    @property
+    def d(self) -> Name:
+        """The name of the derivative by it."""
+        return replace(self, derivative=True)
+
+
+class Term:
+    """The base of terms."""
+
+    shape: Shape
+
+    @property
+    def parts(self) -> tuple[Term, ...]:
+        """The terms it is made of."""
+        return ()
+
+    def rebuilt(self, parts: tuple[Term, ...]) -> Term:
+        """Return the same of other parts."""
+        return self
+
+    def walk(self) -> Iterator[Term]:
+        """Yield this term and all within it."""
+        stack: list[Term] = [self]
+        while stack:
+            term = stack.pop()
+            yield term
+            stack.extend(reversed(term.parts))
+
+    # --- operators ----------------------------------------------------------------------------
+    def __add__(self, other: Operand) -> Term:
+        return add((self, as_term(other)))
+
+    def __radd__(self, other: Operand) -> Term:
+        return add((as_term(other), self))
+
+    def __sub__(self, other: Operand) -> Term:
+        return add((self, -as_term(other)))
+
+    def __rsub__(self, other: Operand) -> Term:
+        return add((as_term(other), -self))
+
+    def __mul__(self, other: Operand) -> Term:
+        return multiply((self, as_term(other)))
+
+    def __rmul__(self, other: Operand) -> Term:
+        return multiply((as_term(other), self))
+
+    def __truediv__(self, other: Operand) -> Term:
+        return divide(self, as_term(other))
+
+    def __rtruediv__(self, other: Operand) -> Term:
+        return divide(as_term(other), self)
+
+    def __pow__(self, other: Operand) -> Term:
+        return power(self, as_term(other))
+
+    def __matmul__(self, other: Term) -> Term:
+        return matrix_product(self, other)
+
+    def __neg__(self) -> Term:
+        return multiply((Number(-1), self))
+
+    @property
+    def T(self) -> Term:
+        """The transpose."""
+        return transposed(self)
+
+
+@dataclass(frozen=True)
+class Quantity(Term):
+    """Something with a name."""
+
+    name: Name
+    shape: Shape = ()
+
+
+@dataclass(frozen=True)
+class Number(Term):
+    """A number."""
+
+    value: float | int
+    shape: Shape = field(default=(), init=False)
+
+
+@dataclass(frozen=True)
+class SizeOf(Term):
+    """A size as a number: ``m``, ``4 m``."""
+
+    size: Size
+    shape: Shape = field(default=(), init=False)
+
+
+@dataclass(frozen=True)
+class Sum(Term):
+    """``a + b - c``."""
+
+    terms: tuple[Term, ...]
+
+    @property
+    def shape(self) -> Shape:  # type: ignore[override]
+        return broadcast(*(t.shape for t in self.terms))
+
+    @property
+    def parts(self) -> tuple[Term, ...]:
+        return self.terms
+
+    def rebuilt(self, parts: tuple[Term, ...]) -> Term:
+        return add(parts)
+
+
+@dataclass(frozen=True)
+class Product(Term):
+    """``(top · scalars) / (bottom · divisors) · (f ⊙ g ⊙ …)``: numbers in front, then arrays."""
+
+    top: float | int = 1
+    bottom: float | int = 1
+    scalars: tuple[Term, ...] = ()
+    divisors: tuple[Term, ...] = ()
+    factors: tuple[Term, ...] = ()
+
+    @property
+    def shape(self) -> Shape:  # type: ignore[override]
+        return broadcast(*(t.shape for t in self.factors))
+
+    @property
+    def parts(self) -> tuple[Term, ...]:
+        return (*self.scalars, *self.divisors, *self.factors)
+
+    def rebuilt(self, parts: tuple[Term, ...]) -> Term:
+        a, b = len(self.scalars), len(self.scalars) + len(self.divisors)
+        front = Product(self.top, self.bottom)
+        under = multiply(parts[a:b])
+        return divide(multiply((front, *parts[:a], *parts[b:])), under)
+
+
+@dataclass(frozen=True)
+class Quotient(Term):
+    """``a / b`` entry by entry, b an array."""
+
+    numerator: Term
+    denominator: Term
+
+    @property
+    def shape(self) -> Shape:  # type: ignore[override]
+        return broadcast(self.numerator.shape, self.denominator.shape)
+
+    @property
+    def parts(self) -> tuple[Term, ...]:
+        return (self.numerator, self.denominator)
+
+    def rebuilt(self, parts: tuple[Term, ...]) -> Term:
+        return divide(*parts)
+
+
+@dataclass(frozen=True)
+class Power(Term):
+    """``a ** b`` entry by entry."""
+
+    base: Term
+    exponent: Term
+
+    @property
+    def shape(self) -> Shape:  # type: ignore[override]
+        return broadcast(self.base.shape, self.exponent.shape)
+
+    @property
+    def parts(self) -> tuple[Term, ...]:
+        return (self.base, self.exponent)
+
+    def rebuilt(self, parts: tuple[Term, ...]) -> Term:
+        return power(*parts)
+
+
+@dataclass(frozen=True)
+class MatrixProduct(Term):
+    """``A B`` over the last two axes."""
+
+    first: Term
+    second: Term
+
+    @property
+    def shape(self) -> Shape:  # type: ignore[override]
+        a, b = self.first.shape, self.second.shape
+        return (*broadcast(a[:-2], b[:-2]), a[-2], b[-1])
+
+    @property
+    def parts(self) -> tuple[Term, ...]:
+        return (self.first, self.second)
+
+    def rebuilt(self, parts: tuple[Term, ...]) -> Term:
+        return matrix_product(*parts)
+
+
+@dataclass(frozen=True)
+class Transposed(Term):
+    """``Aᵀ``: the last two axes exchanged."""
+
+    term: Term
+
+    @property
+    def shape(self) -> Shape:  # type: ignore[override]
+        s = self.term.shape
+        return (*s[:-2], s[-1], s[-2])
+
+    @property
+    def parts(self) -> tuple[Term, ...]:
+        return (self.term,)
+
+    def rebuilt(self, parts: tuple[Term, ...]) -> Term:
+        return transposed(*parts)
+
+
+@dataclass(frozen=True)
+class Reduced(Term):
+    """The sum (or ``max``, ``min``, ``prod``) over axes, which stay as axes of length 1.
+
+    Over all axes it is a number.
+    """
+
+    kind: str
+    term: Term
+    axes: tuple[int, ...]
+
+    @property
+    def shape(self) -> Shape:  # type: ignore[override]
+        return reduced_shape(self.term.shape, self.axes)
+
+    @property
+    def parts(self) -> tuple[Term, ...]:
+        return (self.term,)
+
+    def rebuilt(self, parts: tuple[Term, ...]) -> Term:
+        return reduce(self.kind, parts[0], self.axes)
+
+
+@dataclass(frozen=True)
+class Applied(Term):
+    """A named function of arguments, with parameters."""
+
+    function: Function
+    arguments: tuple[Term, ...]
+    parameters: tuple[tuple[str, Any], ...] = ()
+    shape: Shape = ()
+
+    @property
+    def parts(self) -> tuple[Term, ...]:
+        return self.arguments
+
+    def rebuilt(self, parts: tuple[Term, ...]) -> Term:
+        if self.function.entrywise:
+            return replace(self, arguments=parts, shape=broadcast(*(p.shape for p in parts)))
+        return replace(self, arguments=parts)
+
+
+@dataclass(frozen=True)
+class Indicator(Term):
+    """``[a > b]``: 1 where it holds, else 0."""
+
+    relation: str
+    first: Term
+    second: Term
+
+    @property
+    def shape(self) -> Shape:  # type: ignore[override]
+        return broadcast(self.first.shape, self.second.shape)
+
+    @property
+    def parts(self) -> tuple[Term, ...]:
+        return (self.first, self.second)
+
+    def rebuilt(self, parts: tuple[Term, ...]) -> Term:
+        return Indicator(self.relation, *parts)
+
+
+@dataclass(frozen=True)
+class Cases(Term):
+    """``then`` where ``condition`` holds, else ``otherwise``; entry by entry."""
+
+    condition: Term
+    then: Term
+    otherwise: Term
+
+    @property
+    def shape(self) -> Shape:  # type: ignore[override]
+        return broadcast(*(p.shape for p in self.parts))
+
+    @property
+    def parts(self) -> tuple[Term, ...]:
+        return (self.condition, self.then, self.otherwise)
+
+    def rebuilt(self, parts: tuple[Term, ...]) -> Term:
+        return Cases(*parts)
+
+
+# --- building ---------------------------------------------------------------------------------
+def as_term(value: Operand) -> Term:
+    """Return a term: itself, a number, a size."""
+    if isinstance(value, Term):
+        return value
+    return SizeOf(value) if isinstance(value, Dim) else Number(value)
+
+
+def add(terms: Iterable[Operand]) -> Term:
+    """Return the sum; sums within are opened, zeros dropped where that changes no shape."""
+    flat: list[Term] = []
+    for term in map(as_term, terms):
+        flat += term.terms if isinstance(term, Sum) else (term,)
+    whole = broadcast(*(t.shape for t in flat))
+    kept = [t for t in flat if not (isinstance(t, Number) and t.value == 0)]
+    numbers = [t.value for t in kept if isinstance(t, Number)]
+    if len(numbers) > 1:
+        kept = [*(t for t in kept if not isinstance(t, Number)), Number(tidy(sum(numbers)))]
+    if not kept or broadcast(*(t.shape for t in kept)) != whole:
+        kept = kept or [Number(0)]
+    return kept[0] if len(kept) == 1 else Sum(tuple(kept))
+
+
+def multiply(terms: Iterable[Operand]) -> Term:
+    """Return the product, entry by entry: numbers gathered in front, equal sizes cancelled."""
+    top: float | int = 1
+    bottom: float | int = 1
+    scalars: list[Term] = []
+    divisors: list[Term] = []
+    factors: list[Term] = []
+    for term in map(as_term, terms):
+        if isinstance(term, Number):
+            top *= term.value
+        elif isinstance(term, Product):
+            top, bottom = top * term.top, bottom * term.bottom
+            scalars += term.scalars
+            divisors += term.divisors
+            factors += term.factors
+        elif term.shape == ():
+            scalars.append(term)
+        else:
+            factors.append(term)
+    return _product(top, bottom, scalars, divisors, factors)
+
+
+def _product(
+    top: float | int,
+    bottom: float | int,
+    scalars: list[Term],
+    divisors: list[Term],
+    factors: list[Term],
+) -> Term:
+    for size in [t for t in scalars if t in divisors]:
+        if size in divisors:
+            scalars.remove(size)
+            divisors.remove(size)
+    if float(top).is_integer() and float(bottom).is_integer() and bottom:
+        common = gcd(int(top), int(bottom)) or 1
+        top, bottom = int(top) // common, int(bottom) // common
+    elif bottom != 1:
+        top, bottom = tidy(top / bottom), 1
+    if bottom < 0:
+        top, bottom = -top, -bottom
+    if not (scalars or divisors or factors) and bottom == 1:
+        return Number(tidy(top))
+    if top == 1 and bottom == 1 and not divisors and len(scalars) + len(factors) == 1:
+        return (*scalars, *factors)[0]
+    return Product(tidy(top), tidy(bottom), tuple(scalars), tuple(divisors), tuple(factors))
+
+
+def tidy(value: float | int) -> float | int:
+    """Return a number without the dust of rounding in its 16th digit; integers as such."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return int(value)
+    return float(f"{value:.15g}") if isinstance(value, float) else value
+
+
+def divide(numerator: Term, denominator: Term) -> Term:
+    """Return the quotient, entry by entry; a number below goes in front as a fraction."""
+    if denominator.shape != ():
+        return numerator if denominator == Number(1) else Quotient(numerator, denominator)
+    if isinstance(denominator, Number):
+        if denominator.value == 0:
+            return Quotient(numerator, denominator)
+        under = Product(top=1, bottom=denominator.value)
+    elif isinstance(denominator, Product) and not denominator.factors:
+        below, above = denominator.divisors, denominator.scalars
+        if denominator.top == 0:
+            return Quotient(numerator, denominator)
+        under = Product(denominator.bottom, denominator.top, below, above)
+    else:
+        under = Product(divisors=(denominator,))
+    return multiply((under, numerator))
+
+
+def power(base: Term, exponent: Operand) -> Term:
+    """Return the power, entry by entry."""
+    exponent = as_term(exponent)
+    return base if exponent == Number(1) else Power(base, exponent)
+
+
+def matrix_product(first: Term, second: Term) -> Term:
+    """Return the matrix product; numbers are taken in front of it."""
+    fronts: list[Term] = []
+    plain: list[Term] = []
+    for term in (first, second):
+        if isinstance(term, Product) and len(term.factors) == 1:
+            fronts.append(Product(term.top, term.bottom, term.scalars, term.divisors))
+            plain.append(term.factors[0])
+        else:
+            plain.append(term)
+    found = MatrixProduct(*plain)
+    return multiply((*fronts, found)) if fronts else found
+
+
+def transposed(term: Term) -> Term:
+    """Return the transpose."""
+    return term.term if isinstance(term, Transposed) else Transposed(term)
+
+
+def reduced_shape(shape: Shape, axes: tuple[int, ...]) -> Shape:
+    """Return the shape after a reduction that keeps its axes as axes of length 1."""
+    if all(i in axes or size == 1 for i, size in enumerate(shape)) and axes:
+        return ()
+    return tuple(1 if i in axes else size for i, size in enumerate(shape))
+
+
+def reduce(kind: str, term: Term, axes: Iterable[int]) -> Term:
+    """Return the reduction; in front of a sum, numbers are taken out of it."""
+    axes = tuple(sorted(set(axes)))
+    if not axes or term.shape == ():
+        return term
+    if kind == "sum" and isinstance(term, Product) and (term.parts[: -len(term.factors)] or
+                                                        term.top != 1 or term.bottom != 1):  # fmt: skip
+        inner = multiply(term.factors)
+        front = Product(term.top, term.bottom, term.scalars, term.divisors)
+        return multiply((front, Reduced(kind, inner, axes)))
+    return Reduced(kind, term, axes)
+
+
+def call(function: Function, *arguments: Operand, shape: Shape | None = None, **parameters: Any) -> Term:  # fmt: skip
+    """Return a function's value; entry by entry functions know their shape."""
+    terms = tuple(map(as_term, arguments))
+    found = broadcast(*(t.shape for t in terms)) if shape is None else shape
+    return Applied(function, terms, tuple(parameters.items()), found)
+
+
+def compare(relation: str, first: Operand, second: Operand) -> Term:
+    """Return ``[first relation second]``."""
+    return Indicator(relation, as_term(first), as_term(second))
+
+
+def cases(condition: Term, then: Operand, otherwise: Operand) -> Term:
+    """Return ``then`` where the condition holds, else ``otherwise``."""
+    return Cases(condition, as_term(then), as_term(otherwise))
