@@ -17,6 +17,7 @@ import numpy as np
 from glassnet.graph.dimension import Dim, Shape, Size, substitute, symbols
 
 if TYPE_CHECKING:
+    from glassnet.graph.stability import Stability
     from glassnet.graph.tensor import Tensor
 
 OPS: dict[str, type[Op]] = {}
@@ -51,6 +52,10 @@ class Op(ABC):
     """True where entry i of the value depends on entry i of the (broadcast) inputs alone."""
     pitfall: ClassVar[str] = ""
     """How the value comes to be NaN or infinite, in a few words, where that is typical."""
+    spreads: ClassVar[bool] = False
+    """True where an input of a smaller shape that broadcasts to the stated one does as well."""
+    rules: ClassVar[tuple[str, ...]] = ()
+    """For each input, the sentence by which the derivative goes back to it; mathematics in $…$."""
     view: ClassVar[bool] = False
     """True where the value may share memory with an input, or with what somebody else holds."""
 
@@ -84,6 +89,19 @@ class Op(ABC):
         the derivative of ``s = sigmoid(x)`` is ``g * s * (1 - s)``.
         """
         raise NotImplementedError(f"op {self.name!r} has no derivative rule")
+
+    def formula(self, node: Tensor, *terms: Any) -> Any:
+        """Return the value as a term of mathematics, made of the terms of the inputs.
+
+        The page and the emitted program are both printed from it. ``node`` is the node itself,
+        whose inputs have the shapes that parameters such as axes refer to. None asks for the
+        plain writing: the op's name with its parameters.
+        """
+        return None
+
+    def stability(self) -> Stability | None:
+        """Return the naive forms of the value that lose digits, or None where there is no trap."""
+        return None
 
     def simplify(self, *inputs: Tensor) -> Tensor | None:
         """Return a tensor that already is the value (``x + 0`` is ``x``), or None."""

@@ -10,11 +10,26 @@ from typing import Any
 
 import numpy as np
 
+from glassnet.formulas import Function, Term, call
 from glassnet.graph.op import Sample
 from glassnet.graph.recording import record
+from glassnet.graph.stability import Form, Stability
 from glassnet.graph.tensor import Tensor, implements
-from glassnet.ops.elementwise import Elementwise, Grads, cast, exp, square
+from glassnet.ops.comparison import minimum
+from glassnet.ops.elementwise import Elementwise, Grads, cast, exp, log, sqrt, square
 from glassnet.ops.operands import float_operands, number_operands, unbroadcast
+
+RELU = Function("ReLU", numpy="relu", entrywise=True, meaning="the larger of 0 and $x$", source="""
+def relu(x):
+    return np.maximum(x, 0)
+""")  # fmt: skip
+SIGMOID = Function("sigmoid", r"\sigma", entrywise=True,
+                   meaning=r"$\sigma(x) = \frac{1}{1 + \exp(-x)}$", source="""
+def sigmoid(x):
+    with np.errstate(over="ignore"):
+        return 1 / (1 + np.exp(-x))
+""")  # fmt: skip
+TANH = Function("tanh", r"\tanh", "np.tanh", entrywise=True)
 
 
 # --- the primitives of activations ------------------------------------------------------------
@@ -22,12 +37,18 @@ class Relu(Elementwise):
     """max(x, 0); the derivative at 0 is taken as 0."""
 
     name = "relu"
+    rules = (
+        "Chain rule through $\\operatorname{ReLU}$: its derivative is 1 where the value is above 0, else 0",
+    )
 
     def value(self, xp: Any, x: Any) -> Any:
         return xp.maximum(x, 0)
 
     def writer(self) -> Callable[..., Any]:
         return lambda x, out: np.maximum(x, 0, out=out)
+
+    def formula(self, node: Tensor, x: Term) -> Term:
+        return call(RELU, x)
 
     def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
         return (g * cast(y > 0, g.dtype),)
@@ -45,22 +66,58 @@ class Sigmoid(Elementwise):
     """
 
     name = "sigmoid"
+    rules = (
+        "Chain rule through $\\sigma$: with $A = \\sigma(Z)$ its derivative is $A \\odot \\left(1 - A\\right)$",
+    )
 
     def value(self, xp: Any, x: Any) -> Any:
         return 1 / (1 + xp.exp(-x))
 
+    def formula(self, node: Tensor, x: Term) -> Term:
+        return call(SIGMOID, x)
+
     def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
         return (g * (y * (1 - y)),)
+
+    def stability(self) -> Stability:
+        return Stability(
+            (Form("exp(x) / (1 + exp(x))", lambda x: exp(x) / (1 + exp(x))),),
+            "1 / (1 + exp(-x))",
+            "Write 1 / (1 + np.exp(-x)), or ops.sigmoid(x): no quotient of two huge numbers.",
+            exact=_sigmoid_exactly,
+        )
+
+
+def _sigmoid_exactly(x: Tensor) -> Tensor:
+    """1 / (1 + e⁻ˣ), whose derivative e⁻ˣ / (1 + e⁻ˣ)² does not cancel as s (1 - s) does."""
+    limit = float(np.log(np.finfo(x.dtype).max)) / 2
+    return 1 / (1 + exp(minimum(-x, limit)))
 
 
 class Tanh(Elementwise):
     name = "tanh"
+    rules = ("Chain rule through $\\tanh$: with $A = \\tanh(Z)$ its derivative is $1 - A^{2}$",)
 
     def value(self, xp: Any, x: Any) -> Any:
         return xp.tanh(x)
 
+    def formula(self, node: Tensor, x: Term) -> Term:
+        return call(TANH, x)
+
     def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
         return (g * (1 - square(y)),)
+
+    def stability(self) -> Stability:
+        return Stability(
+            (
+                Form(
+                    "(exp(x) - exp(-x)) / (exp(x) + exp(-x))",
+                    lambda x: (exp(x) - exp(-x)) / (exp(x) + exp(-x)),
+                ),
+            ),
+            "tanh(x)",
+            "Write np.tanh(x): it neither overflows nor cancels near 0.",
+        )
 
 
 class Softplus(Elementwise):
@@ -74,6 +131,13 @@ class Softplus(Elementwise):
     def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
         return (g * sigmoid(x),)
 
+    def stability(self) -> Stability:
+        return Stability(
+            (Form("log(1 + exp(x))", lambda x: log(1 + exp(x))),),
+            "max(x, 0) + log1p(exp(-|x|))",
+            "Write ops.softplus(x), or np.logaddexp(0, x).",
+        )
+
 
 # --- exponentials and logarithms --------------------------------------------------------------
 class Expm1(Elementwise):
@@ -85,6 +149,13 @@ class Expm1(Elementwise):
     def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
         return (g * (y + 1),)
 
+    def stability(self) -> Stability:
+        return Stability(
+            (Form("exp(x) - 1", lambda x: exp(x) - 1),),
+            "expm1(x)",
+            "Write np.expm1(x): near 0, exp(x) is 1 and a little that rounding swallows.",
+        )
+
 
 class Log1p(Elementwise):
     name = "log1p"
@@ -95,6 +166,13 @@ class Log1p(Elementwise):
 
     def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
         return (g / (1 + x),)
+
+    def stability(self) -> Stability:
+        return Stability(
+            (Form("log(1 + x)", lambda x: log(1 + x)),),
+            "log1p(x)",
+            "Write np.log1p(x): near 0, the sum 1 + x rounds x away.",
+        )
 
 
 class Log2(Elementwise):
@@ -130,6 +208,13 @@ class LogAddExp(Elementwise):
 
     def vjp(self, g: Tensor, y: Tensor, a: Tensor, b: Tensor) -> Grads:
         return unbroadcast(g * exp(a - y), a.shape), unbroadcast(g * exp(b - y), b.shape)
+
+    def stability(self) -> Stability:
+        return Stability(
+            (Form("log(exp(a) + exp(b))", lambda a, b: log(exp(a) + exp(b))),),
+            "max(a, b) + log1p(exp(-|a - b|))",
+            "Write np.logaddexp(a, b): the larger one is taken out before the exponential.",
+        )
 
 
 # --- powers -----------------------------------------------------------------------------------
@@ -168,6 +253,13 @@ class Hypot(Elementwise):
 
     def vjp(self, g: Tensor, y: Tensor, a: Tensor, b: Tensor) -> Grads:
         return unbroadcast(g * a / y, a.shape), unbroadcast(g * b / y, b.shape)
+
+    def stability(self) -> Stability:
+        return Stability(
+            (Form("sqrt(a**2 + b**2)", lambda a, b: sqrt(square(a) + square(b))),),
+            "hypot(a, b)",
+            "Write np.hypot(a, b): squares leave the range of the dtype long before the root does.",
+        )
 
 
 # --- the error function -----------------------------------------------------------------------

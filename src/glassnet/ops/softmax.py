@@ -7,22 +7,51 @@ Source: I. Goodfellow, Y. Bengio, A. Courville, "Deep Learning", MIT Press 2016,
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from glassnet import config
+from glassnet.formulas import Function, Term, axes_in, call, matrix_shape, reduce
 from glassnet.graph import dtypes
 from glassnet.graph.dimension import Shape, Size, display
 from glassnet.graph.op import Op, Sample
 from glassnet.graph.recording import as_tensor, record
+from glassnet.graph.stability import Form, Stability
 from glassnet.graph.tensor import Tensor
-from glassnet.ops.elementwise import Elementwise, Grads, cast, exp
+from glassnet.ops.comparison import clip
+from glassnet.ops.elementwise import Elementwise, Grads, cast, exp, log
 from glassnet.ops.functions import sigmoid
 from glassnet.ops.operands import float_operands, normalize_axes, normalize_axis, unbroadcast
-from glassnet.ops.reduction import Axis, Reduction
+from glassnet.ops.reduction import Axis, Reduction, sum
 from glassnet.ops.shaping import expand_dims
+
+SOFTMAX = Function("softmax", axes=("axis",), meaning=(
+    r"$\exp(z_{j}) / \sum_{k} \exp(z_{k})$ over the classes"), source="""
+def softmax(x, axis=-1):
+    e = np.exp(x - x.max(axis=axis, keepdims=True))
+    return e / e.sum(axis=axis, keepdims=True)
+""")  # fmt: skip
+LOG_SOFTMAX = Function("logsoftmax", numpy="log_softmax", axes=("axis",), meaning=(
+    r"$z_{j} - \log \sum_{k} \exp(z_{k})$ over the classes, the logarithm of softmax"), source="""
+def log_softmax(x, axis=-1):
+    x = x - x.max(axis=axis, keepdims=True)
+    return x - np.log(np.exp(x).sum(axis=axis, keepdims=True))
+""")  # fmt: skip
+SOFTPLUS_CROSS_ENTROPY = Function("bce", entrywise=True, meaning=(
+    r"$-t \log \sigma(z) - \left(1 - t\right) \log(1 - \sigma(z))$, from the logit $z$ and the "
+    "target $t$"), source="""
+def bce(z, t):
+    return np.maximum(z, 0) - z * t + np.log1p(np.exp(-np.abs(z)))
+""")  # fmt: skip
+ONE_HOT = Function("onehot", numpy="one_hot", axes=("axis",), meaning=(
+    "1 at the place that the class number names, else 0"), source="""
+def one_hot(y, classes, axis=-1):
+    return np.moveaxis(np.eye(classes)[y], -1, axis)
+""")  # fmt: skip
 
 
 def _draw(*shape: int) -> np.ndarray:
@@ -49,26 +78,53 @@ class Softmax(_OverAxes):
     """eˣ / Σ eˣ."""
 
     name = "softmax"
+    rules = (
+        "Chain rule through softmax: with $A = \\operatorname{softmax}(Z)$, $\\frac{\\partial a_{j}}{\\partial z_{k}} = a_{j} \\left(\\left[ j = k \\right] - a_{k}\\right)$",
+    )
 
     def value(self, xp: Any, x: Any) -> Any:
         e = xp.exp(x - xp.max(x, axis=self.axis, keepdims=True))
         return e / xp.sum(e, axis=self.axis, keepdims=True)
 
+    def formula(self, node: Tensor, x: Term) -> Term:
+        return call(SOFTMAX, x, shape=x.shape, axis=axes_in(self.axis, node.shape))
+
     def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
         return (y * (g - (g * y).sum(self.axis, keepdims=True)),)
+
+    def stability(self) -> Stability:
+        return Stability(
+            (Form("exp(x) / sum(exp(x))", partial(_shares, self.axis)),),
+            "e / sum(e), e = exp(x - max(x))",
+            "Subtract the maximum first: np.exp(x - x.max(-1, keepdims=True)); ops.softmax does.",
+        )
 
 
 class LogSoftmax(_OverAxes):
     """x - log Σ eˣ."""
 
     name = "log_softmax"
+    rules = ("Chain rule through the logarithm of softmax",)
 
     def value(self, xp: Any, x: Any) -> Any:
         z = x - xp.max(x, axis=self.axis, keepdims=True)
         return z - xp.log(xp.sum(xp.exp(z), axis=self.axis, keepdims=True))
 
+    def formula(self, node: Tensor, x: Term) -> Term:
+        return call(LOG_SOFTMAX, x, shape=x.shape, axis=axes_in(self.axis, node.shape))
+
     def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
         return (g - exp(y) * g.sum(self.axis, keepdims=True),)
+
+    def stability(self) -> Stability:
+        return Stability(
+            (
+                Form("log(exp(x) / sum(exp(x)))", lambda x: log(_shares(self.axis, x))),
+                Form("log(softmax(x))", lambda x: log(softmax(x, self.axis))),
+            ),
+            "z - log(sum(exp(z))), z = x - max(x)",
+            "Write ops.log_softmax(x): the logarithm of a probability that rounded to 0 is lost.",
+        )
 
 
 class LogSumExp(Reduction):
@@ -85,8 +141,51 @@ class LogSumExp(Reduction):
     def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
         return (self.spread(g, x) * exp(x - self.spread(y, x)),)
 
+    def stability(self) -> Stability:
+        return Stability(
+            (Form("log(sum(exp(x)))", lambda x: log(sum(exp(x), self.axis, self.keepdims))),),
+            "max(x) + log(sum(exp(x - max(x))))",
+            "Write ops.logsumexp(x): the maximum is taken out before the exponential.",
+        )
+
     def simplify(self, x: Tensor) -> Tensor | None:
         return None if self.axis else x
+
+
+# --- the forms to keep away from -------------------------------------------------------------
+def _shares(axis: tuple[int, ...], x: Tensor) -> Tensor:
+    """Softmax without the maximum taken out: overflows from 89 on in float32."""
+    e = exp(x)
+    return e / sum(e, axis, keepdims=True)
+
+
+def _kept(p: Tensor) -> Tensor:
+    return clip(p, config.epsilon(), 1 - config.epsilon())
+
+
+def _two_sided(p: Tensor, t: Tensor) -> Tensor:
+    return -(t * log(p)) - (1 - t) * log(1 - p)
+
+
+def _of_probabilities(axis: int, p: Tensor, t: Tensor) -> Tensor:
+    return -sum(t * log(p), axis)
+
+
+def _naive_forms(
+    formula: str, loss: Callable[[Tensor, Tensor], Tensor], axis: tuple[int, ...]
+) -> tuple[Form, ...]:
+    """A loss of probabilities, on what three kinds of code make of the logits."""
+    return (
+        Form(
+            f"{formula}, p = exp(x) / sum(exp(x))",
+            lambda x, target: loss(_shares(axis, x), target),
+        ),
+        Form(f"{formula}, p = softmax(x)", lambda x, target: loss(softmax(x, axis), target)),
+        Form(
+            "the same, p kept in [ε, 1 - ε]",
+            lambda x, target: loss(_kept(softmax(x, axis)), target),
+        ),
+    )
 
 
 # --- cross-entropies from logits --------------------------------------------------------------
@@ -94,13 +193,42 @@ class SigmoidCrossEntropy(Elementwise):
     """-t log σ(x) - (1 - t) log(1 - σ(x)) = log(1 + eˣ) - t x, for logits x and targets t."""
 
     name = "sigmoid_cross_entropy"
+    rules = (
+        "Cross-entropy of $\\sigma(Z)$ and the target: the derivative by the logit is $\\sigma(Z) - Y$",
+        "The targets",
+    )
     points = ((-2, 2), (0, 1))
 
     def value(self, xp: Any, x: Any, t: Any) -> Any:
         return xp.maximum(x, 0) - x * t + xp.log1p(xp.exp(-xp.abs(x)))
 
+    def formula(self, node: Tensor, x: Term, t: Term) -> Term:
+        return call(SOFTPLUS_CROSS_ENTROPY, x, t)
+
     def vjp(self, g: Tensor, y: Tensor, x: Tensor, t: Tensor) -> Grads:
         return unbroadcast(g * (sigmoid(x) - t), x.shape), unbroadcast(-g * x, t.shape)
+
+    def stability(self) -> Stability:
+        return Stability(
+            (
+                Form(
+                    "-t log(p) - (1 - t) log(1 - p), p = sigmoid(x)",
+                    lambda x, t: _two_sided(sigmoid(x), t),
+                ),
+                Form(
+                    "the same, p kept in [ε, 1 - ε]", lambda x, t: _two_sided(_kept(sigmoid(x)), t)
+                ),
+            ),
+            "max(x, 0) - x t + log1p(exp(-|x|))",
+            "Give the loss logits: BinaryCrossentropy(from_logits=True) after a layer without "
+            "sigmoid. (Where a sigmoid stands right before the loss, glassnet does it by itself.)",
+        )
+
+
+_FROM_LOGITS = (
+    "Give the loss logits: {}(from_logits=True) after a layer without softmax. (Where a softmax "
+    "stands right before the loss, glassnet does it by itself.)"
+)
 
 
 @dataclass(frozen=True)
@@ -108,6 +236,10 @@ class SoftmaxCrossEntropy(Op):
     """-Σ t log softmax(x) over ``axis``, for logits x and a target distribution t."""
 
     name = "softmax_cross_entropy"
+    rules = (
+        "Cross-entropy of $\\operatorname{softmax}(Z)$ and the target: the derivative by the logits is $\\operatorname{softmax}(Z) - Y$",
+        "The targets",
+    )
     axis: int = 1
 
     def infer(self, x: Tensor, t: Tensor) -> tuple[Shape, np.dtype]:
@@ -124,10 +256,22 @@ class SoftmaxCrossEntropy(Op):
         total = xp.log(xp.sum(xp.exp(z), axis=self.axis, keepdims=True))
         return xp.sum(t * (total - z), axis=self.axis)
 
+    def formula(self, node: Tensor, x: Term, t: Term) -> Term:
+        axes = axes_in((self.axis,), node.inputs[0].shape)
+        return -reduce("sum", t * call(LOG_SOFTMAX, x, shape=x.shape, axis=axes), axes)
+
     def vjp(self, g: Tensor, y: Tensor, x: Tensor, t: Tensor) -> Grads:
         g = expand_dims(g, self.axis)
         by_x = softmax(x, self.axis) * t.sum(self.axis, keepdims=True) - t
         return g * by_x, -g * log_softmax(x, self.axis)
+
+    def stability(self) -> Stability:
+        loss, axis = partial(_of_probabilities, self.axis), (self.axis,)
+        return Stability(
+            _naive_forms("-sum(t log(p))", loss, axis),
+            "sum(t (log(sum(exp(z))) - z)), z = x - max(x)",
+            _FROM_LOGITS.format("CategoricalCrossentropy"),
+        )
 
     @classmethod
     def samples(cls) -> Iterable[Sample]:
@@ -141,6 +285,10 @@ class SparseSoftmaxCrossEntropy(Op):
     """-log softmax(x)[c] over ``axis``, for logits x and class numbers c."""
 
     name = "sparse_softmax_cross_entropy"
+    rules = (
+        "Cross-entropy of $\\operatorname{softmax}(Z)$ and the class: the derivative by the logits is $\\operatorname{softmax}(Z) - Y$, with $Y$ the class as a row of 0 and 1",
+        "The classes",
+    )
     axis: int = 1
 
     def infer(self, x: Tensor, labels: Tensor) -> tuple[Shape, np.dtype]:
@@ -161,9 +309,27 @@ class SparseSoftmaxCrossEntropy(Op):
         place = xp.expand_dims(labels, self.axis)
         return total - xp.squeeze(xp.take_along_axis(z, place, self.axis), axis=self.axis)
 
+    def formula(self, node: Tensor, x: Term, labels: Term) -> Term:
+        axes = axes_in((self.axis,), node.inputs[0].shape)
+        log = call(LOG_SOFTMAX, x, shape=x.shape, axis=axes)
+        shape = matrix_shape(node.inputs[0].shape)
+        hot = call(ONE_HOT, labels, shape=shape, classes=shape[axes[0]], axis=axes)
+        return -reduce("sum", hot * log, axes)
+
     def vjp(self, g: Tensor, y: Tensor, x: Tensor, labels: Tensor) -> Grads:
         hot = one_hot(labels, x.shape[self.axis], self.axis, x.dtype)
         return expand_dims(g, self.axis) * (softmax(x, self.axis) - hot), None
+
+    def stability(self) -> Stability:
+        def loss(p: Tensor, labels: Tensor) -> Tensor:
+            hot = one_hot(labels, p.shape[self.axis], self.axis, p.dtype)
+            return -log(sum(hot * p, self.axis))
+
+        return Stability(
+            _naive_forms("-log(p[c])", loss, (self.axis,)),
+            "log(sum(exp(z))) - z[c], z = x - max(x)",
+            _FROM_LOGITS.format("SparseCategoricalCrossentropy"),
+        )
 
     @classmethod
     def samples(cls) -> Iterable[Sample]:
@@ -196,6 +362,10 @@ class OneHot(Op):
             raise TypeError(f"one_hot: expected class numbers (integers); got {x.dtype}.")
         shape = (*x.shape[: self.axis], self.num_classes, *x.shape[self.axis :])
         return shape, np.dtype(self.dtype)
+
+    def formula(self, node: Tensor, x: Term) -> Term:
+        axes = axes_in((self.axis,), node.shape)
+        return call(ONE_HOT, x, shape=matrix_shape(node.shape), classes=self.num_classes, axis=axes)
 
     def value(self, xp: Any, x: Any) -> Any:
         x = xp.asarray(x)
