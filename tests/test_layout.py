@@ -12,7 +12,7 @@ SOURCE = ROOT / "src" / "glassnet"
 LEVELS = [
     {"config", "errors", "nest", "checks", "storage"},
     {"graph"},
-    {"formulas"},
+    {"formulas", "notation"},
     {"ops", "random"},
     {"engines"},
     {"calculus", "registry"},

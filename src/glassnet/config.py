@@ -1,4 +1,4 @@
-"""The few settings that are global: default precision, the small constant, the seed, graph checks.
+"""The few settings that are global: precision, the small constant, the seed, the notation, checks.
 
 Names and defaults are those of ``keras.config``: ``floatx()`` is ``"float32"`` and
 ``epsilon()`` is ``1e-7``. Nothing else in glassnet is global.
@@ -11,12 +11,17 @@ import threading
 
 import numpy as np
 
+from glassnet.checks import one_of
+
 _FLOATS = ("float16", "float32", "float64")
+NOTATIONS = ("keras", "course", "torch")
+"""The names of the notations; what they are stands in `glassnet.notation`."""
 
 
 class _Settings:
     floatx = "float32"
     epsilon = 1e-7
+    notation = "keras"
     check_graphs = os.environ.get("GLASSNET_CHECK_GRAPHS", "") not in ("", "0")
 
 
@@ -64,6 +69,33 @@ def set_image_data_format(data_format: str) -> None:
             "glassnet's images are (m, height, width, channels), channels_last; got "
             f"{data_format!r}. Turn images round with np.moveaxis(x, 1, -1)."
         )
+
+
+def notation() -> str:
+    """Return the name of the notation in which networks are shown: ``"keras"``."""
+    return _settings.notation
+
+
+def set_notation(name: str) -> None:
+    """Choose the notation of all that is shown: derivations, shapes, summaries, error messages.
+
+    It changes what is written, never what is computed: arrays go in and come out with examples as
+    rows in any notation.
+
+    Args:
+        name: ``"keras"``: examples as rows, ``Z = A W + b``; ``"course"``: examples as columns,
+            ``Z = W A + b``; ``"torch"``: examples as rows, ``Z = A Wᵀ + b``.
+
+    Raises:
+        ValueError: for another name.
+
+    >>> import glassnet as gn
+    >>> gn.config.set_notation("course")
+    >>> gn.config.notation()
+    'course'
+    >>> gn.config.set_notation("keras")
+    """
+    _settings.notation = one_of(name, NOTATIONS, "set_notation")
 
 
 def check_graphs() -> bool:

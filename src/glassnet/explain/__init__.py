@@ -1,1 +1,7 @@
 """Explanation: the derivation, the notations, the code, the stability of a network."""
+
+from glassnet.explain.notation import Notation as Notation
+from glassnet.explain.notation import convert_weights as convert_weights
+from glassnet.explain.notation import get_notation as get_notation
+from glassnet.explain.notation import notation_table as notation_table
+from glassnet.explain.notation import shape as shape

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from glassnet import activations, constraints, initializers, regularizers
 from glassnet.graph.dimension import display
 from glassnet.graph.tensor import Tensor
 from glassnet.graph.variable import Variable
 from glassnet.layers.base import LAYERS, Layer
+from glassnet.notation import inputs_in_notation
 from glassnet.ops import exp, greater, logsumexp, relu, where
 
 
@@ -152,6 +153,7 @@ class PReLU(Layer):
         self.supports_masking = True
 
     alpha: Variable
+    weight_layouts: ClassVar = {"alpha": "slopes"}
 
     def build(self, input_shape: Any) -> None:
         sizes = list(input_shape[1:])
@@ -185,6 +187,7 @@ class PReLU(Layer):
                 f"Layer {self.name!r} has one α for each entry of an example, {display(own)} of "
                 f"them; got an input of shape {display(inputs.shape)}. To take examples of other "
                 "sizes name the axes that share: PReLU(shared_axes=[1, 2])."
+                + inputs_in_notation((None, *own), inputs.shape)
             )
 
 

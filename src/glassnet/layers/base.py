@@ -25,6 +25,7 @@ from glassnet.layers.calling import (
     calling,
     fresh,
     is_numbers,
+    is_shape,
     is_symbolic,
     mask_of,
     np_shape,
@@ -103,6 +104,7 @@ class Layer(Weighted):
         self.first_inputs: Any = None
         """Shape and dtype of what the layer was built on, arranged as that was."""
         self.output_sizes: Any = None  # the shapes of the last output, None for unknown sizes
+        self._input_rank: int | None = None  # the number of axes of what the weights were made for
 
     keeps_identity = True
 
@@ -370,5 +372,7 @@ def _marking_built(build: Callable[..., None]) -> Callable[..., None]:
     def wrapped(self: Layer, *args: Any, **kwargs: Any) -> None:
         build(self, *args, **kwargs)
         self.built = True
+        shape = next(iter((*args, *kwargs.values())), None)
+        self._input_rank = len(shape) if shape is not None and is_shape(shape) else None
 
     return wrapped

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from glassnet.graph.dtypes import promote
 from glassnet.graph.tensor import Tensor
 from glassnet.graph.variable import Variable
 from glassnet.layers.base import LAYERS, Layer
+from glassnet.notation import inputs_in_notation
 from glassnet.ops import (
     broadcast_to,
     cast,
@@ -129,6 +130,15 @@ class BatchNormalization(Layer):
     beta: Variable | None
     moving_mean: Variable
     moving_variance: Variable
+    weight_layouts: ClassVar = {
+        "gamma": "vector",
+        "beta": "vector",
+        "moving_mean": "vector",
+        "moving_variance": "vector",
+        "moving_stddev": "vector",
+        "renorm_mean": "vector",
+        "renorm_stddev": "vector",
+    }
 
     def build(self, input_shape: Any) -> None:
         shape = (input_shape[self._channel_axis(len(input_shape))],)
@@ -177,6 +187,7 @@ class BatchNormalization(Layer):
             raise ValueError(
                 f"Layer {self.name!r} expects {self.moving_mean.shape[0]} channels on axis "
                 f"{self.axis}; got an input of shape {display(inputs.shape)}."
+                + inputs_in_notation((None, self.moving_mean.shape[0]), inputs.shape)
             )
 
     def call(self, inputs: Tensor, training: bool | None = None, mask: Any = None) -> Tensor:

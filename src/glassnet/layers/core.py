@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from glassnet import activations, constraints, initializers, regularizers
 from glassnet.graph.dimension import display
 from glassnet.graph.tensor import Tensor
 from glassnet.graph.variable import Variable
 from glassnet.layers.base import LAYERS, Layer
+from glassnet.notation import inputs_in_notation
 from glassnet.ops import matmul
 
 
@@ -64,6 +65,7 @@ class Dense(Layer):
 
     kernel: Variable
     bias: Variable | None
+    weight_layouts: ClassVar = {"kernel": "kernel", "bias": "vector"}
 
     def build(self, input_shape: Any) -> None:
         self.kernel = self.add_weight(
@@ -103,6 +105,7 @@ class Dense(Layer):
                 f"Layer {self.name!r} expects {width} features on the last axis, (m, {width}); got "
                 f"{display(shape)}."
                 + (" This looks like features by examples: pass x.T." if turned else "")
+                + inputs_in_notation((None, width), shape)
             )
 
 

@@ -5,7 +5,7 @@ Source: F. Chollet, "Xception: deep learning with depthwise separable convolutio
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from glassnet import constraints, initializers, regularizers
 from glassnet.graph.tensor import Tensor
@@ -58,6 +58,7 @@ class _DepthwiseConvolution(SlidingKernel):
         self.depthwise_constraint = constraints.get(depthwise_constraint)
 
     kernel: Variable
+    weight_layouts: ClassVar = {"kernel": "depthwise"}
 
     def build(self, input_shape: Any) -> None:
         self.check_shape(input_shape)
@@ -177,6 +178,7 @@ class _SeparableConvolution(SlidingKernel):
 
     depthwise_kernel: Variable
     pointwise_kernel: Variable
+    weight_layouts: ClassVar = {"depthwise_kernel": "depthwise", "pointwise_kernel": "filters"}
 
     def build(self, input_shape: Any) -> None:
         self.check_shape(input_shape)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from glassnet import constraints, initializers, regularizers
 from glassnet.graph.tensor import Tensor
@@ -69,6 +69,7 @@ class Embedding(Layer):
             self.set_weights([table])
 
     embeddings: Variable
+    weight_layouts: ClassVar = {"embeddings": "table"}
 
     def build(self, input_shape: Any = None) -> None:
         self.embeddings = self.add_weight(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from glassnet.graph.dtypes import promote
 from glassnet.graph.tensor import Tensor
 from glassnet.graph.variable import Variable
 from glassnet.layers.base import LAYERS, Layer
+from glassnet.notation import inputs_in_notation
 from glassnet.ops import cast, maximum, reshape, rsqrt, square
 from glassnet.ops import sum as sum_
 
@@ -49,6 +50,7 @@ class _Scaled(Layer):
 
     gamma: Variable | None
     beta: Variable | None
+    weight_layouts: ClassVar = {"gamma": "vector", "beta": "vector"}
 
     def _add_scale(self, shape: Sequence[int], scale: bool, center: bool) -> None:
         self.gamma = self.beta = None
@@ -91,6 +93,7 @@ class _Scaled(Layer):
             raise ValueError(
                 f"Layer {self.name!r} expects {display(sizes)} along axis {self.axis}; got "
                 f"{display(found)}: an input of shape {display(inputs.shape)}."
+                + inputs_in_notation((None, *sizes), inputs.shape)
             )
 
 

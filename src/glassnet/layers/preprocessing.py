@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -109,6 +109,7 @@ class Normalization(Layer):
     adapt_mean: Variable
     adapt_variance: Variable
     count: Variable
+    weight_layouts: ClassVar = {"mean": "vector", "variance": "vector"}
 
     def build(self, input_shape: Any) -> None:
         rank = len(input_shape)

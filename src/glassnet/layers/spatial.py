@@ -124,6 +124,7 @@ class SlidingKernel(Spatial):
     """
 
     paddings: ClassVar[tuple[str, ...]] = ("valid", "same")
+    weight_layouts: ClassVar = {"kernel": "filters"}
 
     def __init__(
         self,

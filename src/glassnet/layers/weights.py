@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from glassnet.graph.recording import scoped
 from glassnet.graph.variable import Variable
 from glassnet.layers.calling import unique
 from glassnet.nest import flatten
+from glassnet.notation import Arrangement, arrangement
 from glassnet.registry import Configurable
 
 
@@ -24,6 +25,15 @@ class Weighted(Configurable):
     _dtype: np.dtype
     _trainable: bool
     _weights: list[Variable]
+    _input_rank: int | None
+    weight_layouts: ClassVar[Mapping[str, str]] = {}
+    """For the weights that lie otherwise in other notations, by name: a kind of
+    `glassnet.notation.LAYOUTS`."""
+
+    def arrangement_of(self, weight: Variable, notation: str) -> Arrangement:
+        """Return how a weight of this layer itself lies in a notation."""
+        kind = self.weight_layouts.get(str(weight.name), "as it is")
+        return arrangement(kind, weight.value.shape, notation, self._input_rank)
 
     @property
     def dtype(self) -> str:

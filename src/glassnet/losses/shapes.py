@@ -7,6 +7,7 @@ from typing import Any
 
 from glassnet.graph.dimension import Dim, Shape, display
 from glassnet.graph.tensor import Tensor
+from glassnet.notation import targets_in_notation
 from glassnet.ops import cast, expand_dims, squeeze
 from glassnet.ops.operands import float_operands
 
@@ -99,7 +100,7 @@ def misfit(loss: str, targets: AnyShape, outputs: AnyShape) -> ValueError:
         advice = f"Reshape the targets to {made}."
     return ValueError(
         f"{loss}: the targets have shape {seen} and the predictions {made}; they must be equal. "
-        f"{advice}"
+        f"{advice}{targets_in_notation(targets, outputs)}"
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from glassnet.losses.shapes import AnyShape, alike, fits, misfit, shown
+from glassnet.notation import targets_in_notation
 
 
 def check_between_0_and_1(y: np.ndarray, output_shape: AnyShape, loss: str) -> None:
@@ -85,5 +86,5 @@ def check_label_shape(targets: AnyShape, outputs: AnyShape, axis: int, loss: str
     raise ValueError(
         f"{loss}: the predictions have shape {shown(outputs)}, so expected class numbers of shape "
         f"{shown(rest)}; the targets have shape {shown(targets)}. One class number an example, "
-        "please."
+        f"please.{targets_in_notation(targets, outputs)}"
     )

@@ -9,6 +9,7 @@ from glassnet.graph.dimension import display
 from glassnet.graph.tensor import Tensor
 from glassnet.models.network import Network
 from glassnet.nest import flatten
+from glassnet.notation import inputs_in_notation
 
 TURNED = " This looks like features by examples: pass x.T."
 
@@ -67,7 +68,8 @@ def _fitted(tensor: Tensor, expected: Tensor, name: str) -> Tensor:
         for want, got in zip(expected.shape, tensor.shape, strict=True)
     )
     if not fits:
-        raise ValueError(_misfit(name, expected, shape))
+        told = _misfit(name, expected, shape)
+        raise ValueError(told + inputs_in_notation(expected.shape, shape))
     mask = tensor.mask
     tensor = tensor.astype(expected.dtype)
     tensor.mask = mask if mask is not None else tensor.mask

@@ -15,6 +15,7 @@ from glassnet.checks import number, whole
 from glassnet.graph.recording import as_tensor
 from glassnet.layers.calling import is_numbers
 from glassnet.nest import flatten, map_structure
+from glassnet.notation import examples_in_notation
 from glassnet.utils import PyDataset
 
 
@@ -304,7 +305,7 @@ def _common_length(data: Batch) -> int:
         told = ", ".join(f"{name} {length}" for name, length in lengths.items())
         raise ValueError(
             f"The numbers of examples differ: {told}. Examples are rows: the first axis of every "
-            "array counts them."
+            f"array counts them.{examples_in_notation()}"
         )
     size = next(iter(lengths.values()), 0)
     if size == 0:

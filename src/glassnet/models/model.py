@@ -468,9 +468,12 @@ class Model(SavedModel):
         expand_nested: bool = False,
         show_trainable: bool = False,
         layer_range: tuple[str, str] | None = None,
+        notation: str | None = None,
     ) -> None:
         """Print the layers, their output shapes and numbers of parameters; see `print_summary`."""
-        print_summary(self, line_length, print_fn, expand_nested, show_trainable, layer_range)
+        print_summary(
+            self, line_length, print_fn, expand_nested, show_trainable, layer_range, notation
+        )
 
     @classmethod
     def is_arranged(cls) -> bool:

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glassnet.callbacks.messages import can_write
+from glassnet.graph.dimension import display
 from glassnet.graph.tensor import Tensor
 from glassnet.graph.variable import Variable
 from glassnet.layers import InputLayer
 from glassnet.layers.base import Layer
 from glassnet.layers.calling import LayerCall, public_shape
+from glassnet.notation import KERAS, Notation, get_notation, shape_text
 
 if TYPE_CHECKING:
     from glassnet.models.model import Model
@@ -40,6 +42,7 @@ def print_summary(
     expand_nested: bool,
     show_trainable: bool,
     layer_range: Sequence[str] | None,
+    notation: str | Notation | None = None,
 ) -> None:
     """Print the table: each layer's name, class, output shape and number of parameters.
 
@@ -50,9 +53,11 @@ def print_summary(
         expand_nested: whether the layers of models in the model are listed too.
         show_trainable: whether there is a column that says which layers are trained.
         layer_range: the names of the first and the last layer to list, or patterns of them.
+        notation: the notation of the shapes; the one that is set for None. In another than
+            ``"keras"`` there is a column with the weights' shapes.
 
     Raises:
-        ValueError: where ``layer_range`` fits no layer.
+        ValueError: where ``layer_range`` fits no layer, or there is no such notation.
 
     >>> import glassnet as gn
     >>> hidden, out = gn.layers.Dense(3, name="hidden"), gn.layers.Dense(1, name="out")
@@ -70,7 +75,7 @@ def print_summary(
     """
     width = line_length or _columns()
     plain = print_fn is None and not can_write(sys.stdout, _LINES)
-    text = summary(model, width, expand_nested, show_trainable, layer_range)
+    text = summary(model, width, expand_nested, show_trainable, layer_range, notation)
     if plain:
         text = text.translate(str.maketrans(_LINES, _ASCII)).replace("…", "...")
     (print_fn or print)(text)
@@ -88,19 +93,25 @@ def summary(
     expand_nested: bool = False,
     show_trainable: bool = False,
     layer_range: Sequence[str] | None = None,
+    notation: str | Notation | None = None,
 ) -> str:
     """Return the table and the totals as text of lines no longer than ``width``."""
+    shown = get_notation(notation)
     network = model._network
     connected = network is not None and not _is_chain(network)
     table = _Table(["Layer (type)", "Output Shape", "Param #"], right=[2])
+    if shown is not KERAS:
+        table.add_column("Weights")
     if connected:
         table.add_column("Connected to")
     if show_trainable:
         table.add_column("Trained")
     for layer, depth in _listed(model, expand_nested, layer_range):
         prefix = "   " * depth + "└ " if depth else ""
-        row = [f"{prefix}{layer.name} ({type(layer).__name__})", _shape_of(layer, network)]
+        row = [f"{prefix}{layer.name} ({type(layer).__name__})", _shape_of(layer, network, shown)]
         row.append(_parameters(layer))
+        if shown is not KERAS:
+            row.append(_weights_of(layer, shown))
         if connected:
             row.append(_sources(layer, network) if network is not None and not depth else "")
         if show_trainable:
@@ -155,29 +166,37 @@ def _calls_of(layer: Layer, network: Network | None) -> list[LayerCall]:
     return own or layer._calls
 
 
-def _shape_of(layer: Layer, network: Network | None) -> str:
+def _shape_of(layer: Layer, network: Network | None, notation: Notation) -> str:
     shapes = [
-        _written([public_shape(t.shape) for t in call.outputs])
+        _written([public_shape(t.shape) for t in call.outputs], notation)
         for call in _calls_of(layer, network)
     ]
     if isinstance(layer, InputLayer):
-        shapes = [_written(public_shape(layer.output.shape))]
+        shapes = [_written(public_shape(layer.output.shape), notation)]
     elif not shapes and layer.output_sizes is not None:
-        shapes = [_written(layer.output_sizes)]
+        shapes = [_written(layer.output_sizes, notation)]
     return ", ".join(dict.fromkeys(shapes)) or "?"
 
 
-def _written(shapes: Any) -> str:
+def _written(shapes: Any, notation: Notation) -> str:
     """A shape or a structure of shapes as text."""
     if isinstance(shapes, Mapping):
-        return "{" + ", ".join(f"{k}: {_written(v)}" for k, v in shapes.items()) + "}"
+        return "{" + ", ".join(f"{k}: {_written(v, notation)}" for k, v in shapes.items()) + "}"
     if isinstance(shapes, list):
         if len(shapes) == 1:
-            return _written(shapes[0])
-        return "[" + ", ".join(map(_written, shapes)) + "]"
+            return _written(shapes[0], notation)
+        return "[" + ", ".join(_written(shape, notation) for shape in shapes) + "]"
     if any(isinstance(size, (tuple, list, Mapping)) for size in shapes):
-        return _written(list(shapes))
-    return str(tuple(shapes))
+        return _written(list(shapes), notation)
+    return str(tuple(shapes)) if notation is KERAS else shape_text(shapes, notation)
+
+
+def _weights_of(layer: Layer, notation: Notation) -> str:
+    """The shapes of the weights of the layer itself, in the order of ``weights``."""
+    own = {id(weight) for weight in layer._own}
+    found = [weight for weight in layer.weights if id(weight) in own]
+    shapes = [display(layer.arrangement_of(weight, notation.name).shape) for weight in found]
+    return ", ".join(f"{w.name} {sizes}" for w, sizes in zip(found, shapes, strict=True)) or "-"
 
 
 def _parameters(layer: Layer) -> str:
