@@ -24,7 +24,7 @@ class Name:
     """What a quantity is called.
 
     Args:
-        letter: ``"W"``, ``"mu"``, ``"Xhat"``: a Latin letter, a Greek one's name, with a decoration.
+        letter: ``"W"``, ``"mu"``, ``"Xhat"``: a letter, Latin or Greek by name, with a decoration.
         layer: the number in brackets.
         call: which use of a shared layer, counted from 1; 0 where there is one use.
         index: tells apart what would have one name.
@@ -37,7 +37,7 @@ class Name:
     call: int = 0
     index: int = 0
     derivative: bool = False
-    of: str = ""
+    of: Name | None = None
 
     def __str__(self) -> str:
         text = ("d" if self.derivative else "") + self.letter
@@ -45,7 +45,7 @@ class Name:
         text += f"_{self.call}" if self.call else ""
         text += f"_{'abcdefghijklmnopqrstuvwxyz'[self.index - 1]}" if 0 < self.index < 27 else (
             f"_n{self.index}" if self.index else "")  # fmt: skip
-        return text + (f"_{self.of}" if self.of else "")
+        return text + (f"_{self.of}" if self.of is not None else "")
 
     @property
     def d(self) -> Name:
@@ -404,11 +404,26 @@ def _product(
         top, bottom = tidy(top / bottom), 1
     if bottom < 0:
         top, bottom = -top, -bottom
+    for i, factor in enumerate(factors):
+        if top < 0 and isinstance(factor, Sum) and any(map(is_negative, factor.terms)):
+            top, factors[i] = -top, _negated(factor)  # -(Y - A) is A - Y
     if not (scalars or divisors or factors) and bottom == 1:
         return Number(tidy(top))
     if top == 1 and bottom == 1 and not divisors and len(scalars) + len(factors) == 1:
         return (*scalars, *factors)[0]
     return Product(tidy(top), tidy(bottom), tuple(scalars), tuple(divisors), tuple(factors))
+
+
+def is_negative(term: Term) -> bool:
+    """Tell whether a term is written with a minus sign in front."""
+    return (isinstance(term, Product) and term.top < 0) or (
+        isinstance(term, Number) and term.value < 0
+    )
+
+
+def _negated(term: Sum) -> Term:
+    terms = sorted((-t for t in term.terms), key=is_negative)
+    return Sum(tuple(terms))
 
 
 def tidy(value: float | int) -> float | int:
@@ -421,7 +436,7 @@ def tidy(value: float | int) -> float | int:
 def divide(numerator: Term, denominator: Term) -> Term:
     """Return the quotient, entry by entry; a number below goes in front as a fraction."""
     if denominator.shape != ():
-        return numerator if denominator == Number(1) else Quotient(numerator, denominator)
+        return _quotient(numerator, denominator)
     if isinstance(denominator, Number):
         if denominator.value == 0:
             return Quotient(numerator, denominator)
@@ -434,6 +449,22 @@ def divide(numerator: Term, denominator: Term) -> Term:
     else:
         under = Product(divisors=(denominator,))
     return multiply((under, numerator))
+
+
+def _quotient(numerator: Term, denominator: Term) -> Term:
+    """``a / b`` for an array b, with the numbers of both in front."""
+    above, over = _front(numerator)
+    below, under = _front(denominator)
+    found: Term = Quotient(over, under)
+    return multiply((divide(above, below), found))
+
+
+def _front(term: Term) -> tuple[Term, Term]:
+    """The numbers in front of a term, and the rest."""
+    if not isinstance(term, Product) or not term.factors or term.top == 0:
+        return Number(1), term
+    front = _product(term.top, term.bottom, list(term.scalars), list(term.divisors), [])
+    return front, multiply(term.factors)
 
 
 def power(base: Term, exponent: Operand) -> Term:
@@ -470,18 +501,19 @@ def reduced_shape(shape: Shape, axes: tuple[int, ...]) -> Shape:
 
 def reduce(kind: str, term: Term, axes: Iterable[int]) -> Term:
     """Return the reduction; in front of a sum, numbers are taken out of it."""
-    axes = tuple(sorted(set(axes)))
+    axes = tuple(sorted(a for a in set(axes) if a < len(term.shape) and term.shape[a] != 1))
     if not axes or term.shape == ():
         return term
-    if kind == "sum" and isinstance(term, Product) and (term.parts[: -len(term.factors)] or
-                                                        term.top != 1 or term.bottom != 1):  # fmt: skip
+    if kind == "sum" and isinstance(term, Product) and replace(term, factors=()) != Product():
         inner = multiply(term.factors)
         front = Product(term.top, term.bottom, term.scalars, term.divisors)
         return multiply((front, Reduced(kind, inner, axes)))
     return Reduced(kind, term, axes)
 
 
-def call(function: Function, *arguments: Operand, shape: Shape | None = None, **parameters: Any) -> Term:  # fmt: skip
+def call(
+    function: Function, *arguments: Operand, shape: Shape | None = None, **parameters: Any
+) -> Term:
     """Return a function's value; entry by entry functions know their shape."""
     terms = tuple(map(as_term, arguments))
     found = broadcast(*(t.shape for t in terms)) if shape is None else shape

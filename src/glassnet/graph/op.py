@@ -54,6 +54,8 @@ class Op(ABC):
     """How the value comes to be NaN or infinite, in a few words, where that is typical."""
     spreads: ClassVar[bool] = False
     """True where an input of a smaller shape that broadcasts to the stated one does as well."""
+    additive: ClassVar[bool] = False
+    """True for the sum of two inputs."""
     rules: ClassVar[tuple[str, ...]] = ()
     """For each input, the sentence by which the derivative goes back to it; mathematics in $…$."""
     view: ClassVar[bool] = False

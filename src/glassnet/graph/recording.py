@@ -29,6 +29,8 @@ class Recording:
     def __init__(self) -> None:
         self.updates: dict[Variable, Tensor] = {}
         self.losses: list[Tensor] = []
+        self.calls: list[tuple[Any, str, tuple[Any, Any], Any]] = []
+        """(layer, scope, its arguments, its outputs) of every call of a layer, inner ones first."""
         self._streams: Counter[int] = Counter()
 
     def latest(self, tensor: Tensor) -> Tensor:
@@ -87,6 +89,11 @@ def scope(name: str) -> Iterator[None]:
         _scope.reset(token)
 
 
+def current_scope() -> str:
+    """Return the path of the part that is recording."""
+    return _scope.get()
+
+
 def scoped(name: str) -> str:
     """Return the path to the part called ``name``: the scope, which may be that part's own."""
     outer = _scope.get()
@@ -111,6 +118,13 @@ def in_scope_of(tensor: Tensor) -> Iterator[None]:
         yield
     finally:
         _scope.reset(token)
+
+
+def written(tensor: Tensor, symbol: str) -> Tensor:
+    """Return ``tensor``, to be written as ``symbol`` in formulas: ``written(z, "Z")``."""
+    if tensor.symbol is None and tensor.op is not None:
+        tensor.symbol = symbol
+    return tensor
 
 
 def record(op: Op, *inputs: Tensor) -> Tensor:

@@ -48,7 +48,8 @@ class Tensor:
     ``np.asarray(x)``, ``x.numpy()``, ``float(x)``.
     """
 
-    __slots__ = ("__weakref__", "dtype", "inputs", "mask", "name", "op", "origin", "scope", "shape")
+    __slots__ = ("__weakref__", "dtype", "inputs", "mask", "name", "op", "origin", "scope", "shape",
+                 "symbol")  # fmt: skip
 
     op: Op | None
     inputs: tuple[Tensor, ...]
@@ -57,6 +58,7 @@ class Tensor:
     scope: str  # the path of the layer that recorded it
     name: str | None
     mask: Tensor | None  # which time steps count, as Keras's masks
+    symbol: str | None  # how formulas write it: "Z", "mu"
     origin: Any  # the layer call whose output this is, for models made of such calls
 
     __array_priority__ = 100
@@ -79,6 +81,7 @@ class Tensor:
         self.name = name
         self.mask = None
         self.origin = None
+        self.symbol = None
 
     # --- what it is -------------------------------------------------------------------------
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -13,7 +13,13 @@ from glassnet import regularizers
 from glassnet.checks import nearest
 from glassnet.engines import Program
 from glassnet.graph import dtypes
-from glassnet.graph.recording import as_tensor, current_recording, recording, scope
+from glassnet.graph.recording import (
+    as_tensor,
+    current_recording,
+    current_scope,
+    recording,
+    scope,
+)
 from glassnet.graph.tensor import Constant, Placeholder, Tensor
 from glassnet.graph.variable import Variable
 from glassnet.layers.calling import (
@@ -107,6 +113,8 @@ class Layer(Weighted):
         self._input_rank: int | None = None  # the number of axes of what the weights were made for
 
     keeps_identity = True
+    symbol: ClassVar[str] = "A"
+    """How formulas write the output: "A" for activations, "P" for what was pooled."""
 
     if not TYPE_CHECKING:  # mypy would take every attribute for granted
 
@@ -305,6 +313,9 @@ class Layer(Weighted):
             if self.supports_masking and (known or self._makes_mask):
                 previous = kwargs.get("mask") if kwargs.get("mask") is not None else masks
                 set_masks(outputs := fresh(outputs, args), self.compute_mask(args[0], previous))
+            opened = current_recording()
+            if opened is not None:
+                opened.calls.append((self, current_scope(), (args, kwargs), outputs))
         self.output_sizes = map_structure(lambda t: public_shape(np_shape(t)), outputs)
         return outputs
 

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from glassnet import activations, constraints, initializers, regularizers
 from glassnet.graph.dimension import display
+from glassnet.graph.recording import written
 from glassnet.graph.tensor import Tensor
 from glassnet.graph.variable import Variable
 from glassnet.layers.base import LAYERS, Layer
@@ -89,7 +90,7 @@ class Dense(Layer):
         z = matmul(inputs, self.kernel)  # (m, units)
         if self.bias is not None:
             z = z + self.bias
-        return self.activation(z)
+        return self.activation(written(z, "Z"))
 
     def check_input(self, inputs: Any) -> None:
         width, shape = self.kernel.shape[0], inputs.shape

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from glassnet import activations, constraints, initializers, regularizers
 from glassnet.graph.dimension import Size, display
+from glassnet.graph.recording import written
 from glassnet.graph.tensor import Tensor
 from glassnet.graph.variable import Variable
 from glassnet.layers.base import Layer
@@ -181,4 +182,4 @@ class SlidingKernel(Spatial):
 
     def finished(self, z: Tensor) -> Tensor:
         """Return ``g(z + b)``."""
-        return self.activation(z if self.bias is None else z + self.bias)
+        return self.activation(written(z if self.bias is None else z + self.bias, "Z"))

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from glassnet.graph import dtypes
-from glassnet.graph.recording import as_tensor, scope
+from glassnet.graph.recording import as_tensor, scope, written
 from glassnet.graph.tensor import Constant, Tensor
 from glassnet.losses.reducing import reduce_weighted_values, standardize_reduction
 from glassnet.losses.shapes import AnyShape, fits, misfit, squeeze_or_expand_to_same_rank
@@ -99,6 +99,7 @@ class Loss(Configurable):
             masks = [t.mask for t in (first, losses) if t.mask is not None]
             mask = (masks[0] & masks[1]) if len(masks) == 2 else masks[0] if masks else None
             losses = losses if dtypes.is_float(losses.dtype) else cast(losses, dtype)
+            written(losses, "L")
             return reduce_weighted_values(losses, sample_weight, mask, self.reduction)
 
     def _computed_in(self, y_pred: Tensor) -> np.dtype:

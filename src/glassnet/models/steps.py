@@ -209,6 +209,17 @@ def total_loss(
     return loss, parts
 
 
+def record_loss(
+    model: Model, batch: Batch, outputs: Any, *, training: bool
+) -> tuple[Tensor, list[tuple[str, Tensor]]]:
+    """Record the loss of a batch: the model's own ``compute_loss``, or what was compiled."""
+    if not model.computes_own_loss:
+        return total_loss(model, batch.y, outputs, batch.sample_weight)
+    names, flat = _by_name(model, outputs)
+    model.compiled_loss.build(leaves_by_output(batch.y, names, "y"), flat, names)
+    return _own_loss(model, batch, outputs, training), []
+
+
 def _own_loss(model: Model, batch: Batch, outputs: Any, training: bool) -> Tensor:
     """Record what the model's own ``compute_loss`` gives."""
     known = {
@@ -243,12 +254,7 @@ def _forward(model: Model, batch: Batch, *, training: bool) -> Forward:
     names, flat = _by_name(model, outputs)
     targets = leaves_by_output(batch.y, names, "y")
     weights = leaves_by_output(batch.sample_weight, names, "sample_weight")
-    parts: list[tuple[str, Tensor]] = []
-    if model.computes_own_loss:
-        model.compiled_loss.build(targets, flat, names)
-        loss = _own_loss(model, batch, outputs, training)
-    else:
-        loss, parts = total_loss(model, batch.y, outputs, batch.sample_weight)
+    loss, parts = record_loss(model, batch, outputs, training=training)
     model.compiled_metrics.build(model.compiled_loss, targets, flat, names)
     size = shape_of(flatten(batch.x)[0])[0]
     model.track_losses(loss, parts, size)

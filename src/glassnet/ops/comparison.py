@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from glassnet.formulas import Term, compare
 from glassnet.graph import dtypes
 from glassnet.graph.dimension import Shape
 from glassnet.graph.op import Op, Sample
@@ -40,12 +41,18 @@ class Comparison(Truth):
 class Equal(Comparison):
     name = "equal"
 
+    def formula(self, node: Tensor, a: Term, b: Term) -> Term:
+        return compare("=", a, b)
+
     def value(self, xp: Any, a: Any, b: Any) -> Any:
         return xp.equal(a, b)
 
 
 class NotEqual(Comparison):
     name = "not_equal"
+
+    def formula(self, node: Tensor, a: Term, b: Term) -> Term:
+        return compare("!=", a, b)
 
     def value(self, xp: Any, a: Any, b: Any) -> Any:
         return xp.not_equal(a, b)
@@ -54,12 +61,18 @@ class NotEqual(Comparison):
 class Less(Comparison):
     name = "less"
 
+    def formula(self, node: Tensor, a: Term, b: Term) -> Term:
+        return compare("<", a, b)
+
     def value(self, xp: Any, a: Any, b: Any) -> Any:
         return xp.less(a, b)
 
 
 class LessEqual(Comparison):
     name = "less_equal"
+
+    def formula(self, node: Tensor, a: Term, b: Term) -> Term:
+        return compare("<=", a, b)
 
     def value(self, xp: Any, a: Any, b: Any) -> Any:
         return xp.less_equal(a, b)
@@ -68,12 +81,18 @@ class LessEqual(Comparison):
 class Greater(Comparison):
     name = "greater"
 
+    def formula(self, node: Tensor, a: Term, b: Term) -> Term:
+        return compare(">", a, b)
+
     def value(self, xp: Any, a: Any, b: Any) -> Any:
         return xp.greater(a, b)
 
 
 class GreaterEqual(Comparison):
     name = "greater_equal"
+
+    def formula(self, node: Tensor, a: Term, b: Term) -> Term:
+        return compare(">=", a, b)
 
     def value(self, xp: Any, a: Any, b: Any) -> Any:
         return xp.greater_equal(a, b)

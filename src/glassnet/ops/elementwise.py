@@ -11,6 +11,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from glassnet.formulas import Function, Term, call
+from glassnet.formulas import power as power_term
 from glassnet.graph import dtypes
 from glassnet.graph.dimension import Shape
 from glassnet.graph.op import Op, Sample
@@ -33,11 +35,18 @@ def _where(*args: Any) -> Tensor:
 
 Grads = tuple[Tensor | None, ...]
 
+EXP = Function("exp", r"\exp", "np.exp", entrywise=True)
+LOG = Function("log", r"\log", "np.log", entrywise=True)
+SQRT = Function("sqrt", r"\sqrt", "np.sqrt", entrywise=True)
+ABS = Function("abs", r"\operatorname{abs}", "np.abs", entrywise=True)
+SIGN = Function("sign", "", "np.sign", entrywise=True)
+
 
 class Elementwise(Op):
     """The base of ops that work entry by entry on broadcast inputs of one dtype."""
 
     elementwise: ClassVar[bool] = True
+    spreads: ClassVar[bool] = True
     points: ClassVar[tuple[tuple[float, float], ...]] = ((-2.0, 2.0),)
     """The interval from which the samples of each input are drawn."""
     ufunc: ClassVar[str] = ""
@@ -73,8 +82,16 @@ class Elementwise(Op):
 # --- arithmetic -------------------------------------------------------------------------------
 class Add(Elementwise):
     name = "add"
+    additive = True
+    rules = (
+        "A sum passes the derivative on to each summand unchanged; what was added to many places receives the sum over them",
+        "A sum passes the derivative on to each summand unchanged; what was added to many places receives the sum over them",
+    )
     ufunc = "add"
     points = ((-2, 2), (-2, 2))
+
+    def formula(self, node: Tensor, a: Term, b: Term) -> Term:
+        return a + b
 
     def vjp(self, g: Tensor, y: Tensor, a: Tensor, b: Tensor) -> Grads:
         return unbroadcast(g, a.shape), unbroadcast(g, b.shape)
@@ -85,8 +102,15 @@ class Add(Elementwise):
 
 class Subtract(Elementwise):
     name = "subtract"
+    rules = (
+        "A sum passes the derivative on to each summand unchanged; what was added to many places receives the sum over them",
+        "A difference passes the derivative on with the opposite sign",
+    )
     ufunc = "subtract"
     points = ((-2, 2), (-2, 2))
+
+    def formula(self, node: Tensor, a: Term, b: Term) -> Term:
+        return a - b
 
     def vjp(self, g: Tensor, y: Tensor, a: Tensor, b: Tensor) -> Grads:
         return unbroadcast(g, a.shape), unbroadcast(-g, b.shape)
@@ -97,8 +121,15 @@ class Subtract(Elementwise):
 
 class Multiply(Elementwise):
     name = "multiply"
+    rules = (
+        "Product rule: the derivative by one factor is the derivative by the product times the other factor",
+        "Product rule: the derivative by one factor is the derivative by the product times the other factor",
+    )
     ufunc = "multiply"
     points = ((-2, 2), (-2, 2))
+
+    def formula(self, node: Tensor, a: Term, b: Term) -> Term:
+        return a * b
 
     def vjp(self, g: Tensor, y: Tensor, a: Tensor, b: Tensor) -> Grads:
         return unbroadcast(g * b, a.shape), unbroadcast(g * a, b.shape)
@@ -109,9 +140,16 @@ class Multiply(Elementwise):
 
 class Divide(Elementwise):
     name = "divide"
+    rules = (
+        "A quotient $a / b$ has the derivative $1 / b$ by $a$",
+        "Quotient rule: $a / b$ has the derivative $-a / b^{2}$ by $b$",
+    )
     ufunc = "true_divide"
     pitfall = "a division by 0"
     points = ((-2, 2), (0.5, 2))
+
+    def formula(self, node: Tensor, a: Term, b: Term) -> Term:
+        return a / b
 
     def vjp(self, g: Tensor, y: Tensor, a: Tensor, b: Tensor) -> Grads:
         return unbroadcast(g / b, a.shape), unbroadcast(-g * y / b, b.shape)
@@ -122,7 +160,11 @@ class Divide(Elementwise):
 
 class Negative(Elementwise):
     name = "negative"
+    rules = ("The sign goes along",)
     ufunc = "negative"
+
+    def formula(self, node: Tensor, x: Term) -> Term:
+        return -x
 
     def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
         return (-g,)
@@ -130,9 +172,16 @@ class Negative(Elementwise):
 
 class Power(Elementwise):
     name = "power"
+    rules = (
+        "Power rule: $a^{b}$ has the derivative $b a^{b - 1}$ by $a$",
+        "$a^{b}$ has the derivative $a^{b} \\log(a)$ by $b$",
+    )
     ufunc = "power"
     pitfall = "a power of 0 or of a negative number"
     points = ((0.5, 2), (-2, 2))
+
+    def formula(self, node: Tensor, a: Term, b: Term) -> Term:
+        return power_term(a, b)
 
     def vjp(self, g: Tensor, y: Tensor, a: Tensor, b: Tensor) -> Grads:
         # 0⁰ = 1 whatever is near: the derivative by the base is 0 there, not 0 · ∞.
@@ -151,7 +200,11 @@ class Power(Elementwise):
 # --- powers, exponentials, logarithms ---------------------------------------------------------
 class Square(Elementwise):
     name = "square"
+    rules = ("Power rule: $x^{2}$ has the derivative $2 x$",)
     ufunc = "square"
+
+    def formula(self, node: Tensor, x: Term) -> Term:
+        return power_term(x, 2)
 
     def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
         return (g * (2 * x),)
@@ -159,9 +212,15 @@ class Square(Elementwise):
 
 class Sqrt(Elementwise):
     name = "sqrt"
+    rules = (
+        "Chain rule through the root: $\\sqrt{x}$ has the derivative $\\frac{1}{2 \\sqrt{x}}$",
+    )
     ufunc = "sqrt"
     pitfall = "the root of a negative number, or the slope of the root at 0"
     points = ((0.5, 3),)
+
+    def formula(self, node: Tensor, x: Term) -> Term:
+        return call(SQRT, x)
 
     def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
         return (g / (2 * y),)
@@ -169,8 +228,12 @@ class Sqrt(Elementwise):
 
 class Exp(Elementwise):
     name = "exp"
+    rules = ("Chain rule through $\\exp$, which is its own derivative",)
     ufunc = "exp"
     pitfall = "the exponential of a large number"
+
+    def formula(self, node: Tensor, x: Term) -> Term:
+        return call(EXP, x)
 
     def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
         return (g * y,)
@@ -178,9 +241,13 @@ class Exp(Elementwise):
 
 class Log(Elementwise):
     name = "log"
+    rules = ("Chain rule through $\\log$: its derivative is $\\frac{1}{x}$",)
     ufunc = "log"
     pitfall = "the logarithm of 0 or of a negative number"
     points = ((0.5, 3),)
+
+    def formula(self, node: Tensor, x: Term) -> Term:
+        return call(LOG, x)
 
     def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
         return (g / x,)
@@ -188,8 +255,12 @@ class Log(Elementwise):
 
 class Absolute(Elementwise):
     name = "absolute"
+    rules = ("Chain rule through $\\left| x \\right|$: its derivative is the sign of $x$",)
     ufunc = "absolute"
     points = ((0.2, 2),)
+
+    def formula(self, node: Tensor, x: Term) -> Term:
+        return call(ABS, x)
 
     def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
         return (g * sign(x),)
@@ -201,11 +272,15 @@ class Sign(Elementwise):
     points = ((0.2, 2),)
     differentiable = False
 
+    def formula(self, node: Tensor, x: Term) -> Term:
+        return call(SIGN, x)
+
 
 # --- dtype ------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Cast(Elementwise):
     name = "cast"
+    rules = ("A change of precision passes the derivative on",)
     dtype: str = "float32"
 
     def result(self, *inputs: np.dtype) -> np.dtype:
@@ -213,6 +288,9 @@ class Cast(Elementwise):
 
     def value(self, xp: Any, x: Any) -> Any:
         return xp.asarray(x).astype(self.dtype)
+
+    def formula(self, node: Tensor, x: Term) -> Term:
+        return x
 
     def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
         return (

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from glassnet.formulas import Term, matrix_product
 from glassnet.graph.dimension import Shape, display, product
 from glassnet.graph.op import Op, Sample
 from glassnet.graph.recording import record
@@ -21,6 +22,10 @@ class MatMul(Op):
     """A B over the last two axes; the axes before them broadcast."""
 
     name = "matmul"
+    rules = (
+        "A matrix product carries the derivative back to its first factor through the transpose of the second",
+        "The derivative by the second factor of a matrix product gathers, over all rows, the first factor times what comes back",
+    )
 
     def infer(self, a: Tensor, b: Tensor) -> tuple[Shape, np.dtype]:
         if a.shape[-1] != b.shape[-2]:
@@ -36,6 +41,9 @@ class MatMul(Op):
             rows = xp.reshape(a, (prod(a.shape[:-1]), a.shape[-1]))
             return xp.reshape(rows @ b, (*a.shape[:-1], b.shape[-1]))
         return xp.matmul(a, b)
+
+    def formula(self, node: Tensor, a: Term, b: Term) -> Term:
+        return matrix_product(a, b)
 
     def vjp(self, g: Tensor, y: Tensor, a: Tensor, b: Tensor) -> Grads:
         if a.ndim > 2 and b.ndim == 2:  # all leading axes are rows of one matrix

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from glassnet.formulas import SizeOf, Term, axes_in
+from glassnet.formulas import reduce as reduced
 from glassnet.graph import dtypes
 from glassnet.graph.dimension import Shape, Size, product
 from glassnet.graph.op import Op, Sample
@@ -34,6 +36,9 @@ class Reduction(Op):
         """Return the dtype of the value."""
         return dtype
 
+    def formula(self, node: Tensor, x: Term) -> Term:
+        return reduced(self.name, x, axes_in(self.axis, node.inputs[0].shape))
+
     def spread(self, g: Tensor, x: Tensor) -> Tensor:
         """Return ``g`` with the reduced axes back as axes of length 1."""
         return g if self.keepdims else expand_dims(g, self.axis)
@@ -56,6 +61,7 @@ def reduced_shape(shape: Shape, axes: tuple[int, ...], keepdims: bool) -> Shape:
 
 class Sum(Reduction):
     name = "sum"
+    rules = ("Every summand receives the derivative by the sum",)
 
     def result(self, dtype: np.dtype) -> np.dtype:
         return dtypes.accumulator(dtype)
@@ -71,6 +77,8 @@ class Sum(Reduction):
 
 
 class _Extreme(Reduction):
+    rules = ("The derivative goes to the entry that is the extreme; entries that tie share it",)
+
     def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
         # Entries that tie share the derivative evenly.
         chosen = cast(x == self.spread(y, x), x.dtype)
@@ -103,6 +111,9 @@ class Number(Op):
 
     def infer(self) -> tuple[Shape, np.dtype]:
         return (), np.dtype(self.dtype)
+
+    def formula(self, node: Tensor) -> Term:
+        return SizeOf(self.size)
 
     def value(self, xp: Any) -> Any:
         return xp.asarray(self.size, dtype=self.dtype)

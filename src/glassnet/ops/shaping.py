@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from glassnet.formulas import Function, Term, call, matrix_shape, transposed
 from glassnet.graph.dimension import Dim, Shape, Size, display, divide, divisible, product
 from glassnet.graph.op import Op, Sample
 from glassnet.graph.recording import as_tensor, record
@@ -15,12 +16,18 @@ from glassnet.graph.tensor import Constant, Tensor, implements
 from glassnet.ops.elementwise import Grads
 from glassnet.ops.operands import broadcast_shapes, normalize_axes, normalize_axis, unbroadcast
 
+RESHAPE = Function(
+    "reshape", numpy="np.reshape", meaning="the same entries, row by row, in another shape"
+)
+PERMUTE = Function("permute", numpy="np.transpose", meaning="the axes in another order")
+
 _X = np.arange(24, dtype=np.float64).reshape(2, 3, 4)
 
 
 @dataclass(frozen=True)
 class Reshape(Op):
     name = "reshape"
+    rules = ("Entries keep their values, so the derivative takes the way back",)
     view = True
     shape: Shape = ()
 
@@ -34,6 +41,12 @@ class Reshape(Op):
 
     def value(self, xp: Any, x: Any) -> Any:
         return xp.reshape(x, self.shape)
+
+    def formula(self, node: Tensor, x: Term) -> Term:
+        before, after = matrix_shape(node.inputs[0].shape), matrix_shape(node.shape)
+        if x.shape == () or before == after:
+            return x
+        return call(RESHAPE, x, shape=after, sizes=after)
 
     def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
         return (reshape(g, x.shape),)
@@ -50,6 +63,7 @@ class Reshape(Op):
 @dataclass(frozen=True)
 class Transpose(Op):
     name = "transpose"
+    rules = ("Entries keep their values, so the derivative takes the way back",)
     view = True
     axes: tuple[int, ...] = ()
 
@@ -58,6 +72,14 @@ class Transpose(Op):
 
     def value(self, xp: Any, x: Any) -> Any:
         return xp.transpose(x, self.axes)
+
+    def formula(self, node: Tensor, x: Term) -> Term:
+        rank = len(self.axes)
+        if x.shape == () or rank < 2:
+            return x
+        if self.axes == (*range(rank - 2), rank - 1, rank - 2):
+            return transposed(x)
+        return call(PERMUTE, x, shape=node.shape, axes=self.axes)
 
     def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
         return (transpose(g, tuple(int(i) for i in np.argsort(self.axes))),)
@@ -74,6 +96,8 @@ class Transpose(Op):
 @dataclass(frozen=True)
 class BroadcastTo(Op):
     name = "broadcast_to"
+    spreads = True
+    rules = ("What was copied to many places receives the sum over them",)
     view = True
     shape: Shape = ()
 
@@ -87,6 +111,9 @@ class BroadcastTo(Op):
 
     def value(self, xp: Any, x: Any) -> Any:
         return xp.broadcast_to(x, self.shape)
+
+    def formula(self, node: Tensor, x: Term) -> Term:
+        return x
 
     def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
         return (unbroadcast(g, x.shape),)

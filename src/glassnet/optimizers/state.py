@@ -96,6 +96,12 @@ class State(Configurable):
         """Return the state called ``name`` that belongs to a weight."""
         return self._slots[id(variable), name]
 
+    def slots(self, variables: Sequence[Variable]) -> list[tuple[Variable, str, Variable]]:
+        """Return (weight, name, state) for all state that belongs to one of these weights."""
+        weights = {id(v): v for v in variables}
+        found = self._slots.items()
+        return [(weights[i], name, state) for (i, name), state in found if i in weights]
+
     def _get_variable_index(self, variable: Variable) -> int:
         return self._places[id(variable)]
 

@@ -1,0 +1,282 @@
+"""From nodes to named equations: what has a name is written by it, everything else in place.
+
+A node without a name becomes part of the equation that uses it. It gets a name where it is used
+more than once and is no trifle, where an equation would grow too long, and where its shape must
+be stated. Nothing here knows an op: each says its own formula.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from glassnet.explain.naming import Names
+from glassnet.explain.recorded import RecordedStep
+from glassnet.formulas import Applied, Function, Name, Number, Quantity, Term, call, matrix_shape
+from glassnet.formulas.shapes import broadcast
+from glassnet.graph.dimension import Shape
+from glassnet.graph.order import topological
+from glassnet.graph.tensor import STEP, Constant, Tensor
+from glassnet.graph.variable import Variable
+
+LONGEST = 9
+"""How many quantities one equation may mention before a part of it gets a name."""
+
+BROADCAST = Function("broadcast", numpy="np.broadcast_to", meaning="copies along axes of length 1")
+
+
+@dataclass(frozen=True, eq=False)
+class Equation:
+    """``quantity = term``, and the node it is read from.
+
+    Args:
+        quantity: what is defined, with its shape.
+        term: what it is.
+        node: the node whose value it is.
+        phase: ``"forward"``, ``"cost"``, ``"backward"``, ``"update"``.
+        layer: the number of the layer it belongs to, None for none.
+        of: for a derivative, the node by which the derivative is.
+        target: for an update, the variable that gets the value.
+        drawn: whether the value is drawn at random.
+    """
+
+    quantity: Quantity
+    term: Term
+    node: Tensor
+    phase: str
+    layer: int | None = None
+    of: Tensor | None = None
+    target: Variable | None = None
+    drawn: bool = False
+
+    @property
+    def name(self) -> Name:
+        """The name of what it defines."""
+        return self.quantity.name
+
+
+class EquationWriter:
+    """Writes the equations of a recorded step."""
+
+    def __init__(self, step: RecordedStep, names: Names) -> None:
+        self.step, self.names = step, names
+        self.terms: dict[int, Term] = {}
+        self.constants: dict[int, np.ndarray] = {}
+        """The arrays among the constants, by the id of their node."""
+        self.definitions: dict[int, tuple[Quantity, Term]] = {}
+        forward = topological([step.cost, *step.outputs])
+        self._forward = {id(n) for n in forward}
+        self.order = topological(
+            [*step.outputs, step.cost, *step.gradients, *_shown(step, names),
+             *step.updates.values()]
+        )  # fmt: skip
+        self._uses = Counter(id(i) for n in self.order for i in n.inputs)
+        backward = topological([*step.gradients, *_shown(step, names)])
+        self._backward = {id(n) for n in backward} - self._forward
+        self._states = self._settled_states()
+        self._values: dict[int, Term] = {}
+        for node in self.order:
+            self.terms[id(node)] = self._term(node)
+
+    # --- one node -----------------------------------------------------------------------------
+    def _term(self, node: Tensor) -> Term:
+        """The writing of a node within equations: its name, or its formula."""
+        shape = matrix_shape(node.shape)
+        if node.op is None:
+            return self._leaf(node, shape)
+        term = self._formula(node)
+        name = self.names.of.get(id(node))
+        if name is not None and term.shape == () and shape != () and not _mentioned(term):
+            self.definitions[id(node)] = (Quantity(name, shape), term)
+            return term  # a number stands for itself
+        state = self._states.get(id(node))
+        if state is not None:
+            self._values[id(node)] = term
+            return Quantity(self.names.of[id(state)], shape)  # from here on, its new value
+        if name is None and self._deserves_name(node, term, shape):
+            name = self.names.fresh(node, self._letter(node))
+        if name is None:
+            return term
+        quantity = Quantity(name, shape)
+        self.definitions[id(node)] = (quantity, term)
+        return quantity
+
+    def _settled_states(self) -> dict[int, Variable]:
+        """The optimizer's state whose old value serves for nothing but its new one: by new value.
+
+        Later equations can call the new value by the state's name.
+        """
+        users: dict[int, list[Tensor]] = {}
+        for node in self.order:
+            for source in node.inputs:
+                users.setdefault(id(source), []).append(node)
+        found: dict[int, Variable] = {}
+        for variable, node in self.step.updates.items():
+            if id(variable) not in self.step.states or node.op is None:
+                continue
+            reached, stack = set(), [variable]
+            while stack:
+                for user in users.get(id(stack.pop()), ()):
+                    if user is not node and id(user) not in reached:
+                        reached.add(id(user))
+                        stack.append(user)
+            ahead = {id(n) for n in topological([node])}
+            if reached <= ahead:
+                found[id(node)] = variable
+        return found
+
+    def _leaf(self, node: Tensor, shape: Shape) -> Term:
+        if isinstance(node, Constant):
+            values = node.value
+            if values.size and (values == values.flat[0]).all() and values.dtype.kind in "fiub":
+                return Number(_number(values.flat[0]))
+            if id(node) not in self.names.of:
+                self.names.fresh(node, "C")
+                self.constants[id(node)] = values
+        return Quantity(self.names.of[id(node)], shape)
+
+    def _formula(self, node: Tensor) -> Term:
+        assert node.op is not None
+        terms = [self._operand(node, i) for i in range(len(node.inputs))]
+        found = node.op.formula(node, *terms)
+        return plain_formula(node, terms) if found is None else found
+
+    def _operand(self, node: Tensor, place: int) -> Term:
+        """The term of an input, in full shape where the op needs that."""
+        source = node.inputs[place]
+        term, shape = self.terms[id(source)], matrix_shape(source.shape)
+        if matrix_shape(term.shape) == shape or term.shape == shape:
+            return term
+        assert node.op is not None
+        if node.op.spreads or (term.shape == () and node.op.view):
+            return term
+        return call(BROADCAST, term, shape=shape, sizes=shape)
+
+    def _deserves_name(self, node: Tensor, term: Term, shape: Shape) -> bool:
+        if isinstance(term, (Number, Quantity)):
+            return False
+        if broadcast(term.shape, shape) != shape or len(matrix_shape(term.shape)) > len(shape):
+            return True  # an axis of length 1 is dropped: the statement of the shape says so
+        parts = list(term.walk())
+        mentioned = sum(isinstance(p, Quantity) for p in parts)
+        if self._uses[id(node)] > 1 and (mentioned > 2 or any(map(_is_work, parts))):
+            return term.shape != () or mentioned > 2 or any(map(_is_work, parts))
+        return mentioned > LONGEST
+
+    def _letter(self, node: Tensor) -> str:
+        if id(node) in self._forward:
+            return "T"
+        return "G" if id(node) in self._backward else "U"
+
+    # --- all of them --------------------------------------------------------------------------
+    def equations(self) -> list[Equation]:
+        """Return the equations in an order in which each uses only what stands before it."""
+        found = {id(n): self._equation(n) for n in self.order if id(n) in self.definitions}
+        forward = [e for i, e in found.items() if i in self._forward]
+        backward = [e for i, e in found.items() if i in self._backward]
+        backward += self._aliases()
+        others = [e for i, e in found.items() if i not in self._forward | self._backward]
+        return [*forward, *self._from_the_back(backward), *others, *self._updates()]
+
+    def _equation(self, node: Tensor) -> Equation:
+        quantity, term = self.definitions[id(node)]
+        layer = self.names.numbers.get(id(node), (None, 0))[0]
+        of = None
+        if id(node) in self._forward:
+            phase = "forward" if id(node) in self.names.owners else "cost"
+        elif id(node) in self._backward:
+            phase, of = "backward", self._primal.get(str(quantity.name))
+        else:
+            phase = "update"
+        drawn = any(i is STEP for i in node.inputs)
+        return Equation(quantity, term, node, phase, layer, of, None, drawn)
+
+    @property
+    def _primal(self) -> dict[str, Tensor]:
+        """What a derivative is by: the node called Q for the name dQ."""
+        if not hasattr(self, "_primals"):
+            nodes = topological([self.step.cost])
+            named = ((self.names.of.get(id(n)), n) for n in nodes)
+            self._primals = {str(name.d): node for name, node in named if name is not None}
+        return self._primals
+
+    def _aliases(self) -> Iterable[Equation]:
+        """Derivatives that equal one that has a name, or a leaf."""
+        for name, node in self.names.also:
+            quantity = Quantity(name, matrix_shape(node.shape))
+            of = self._primal.get(str(name))
+            layer = None if of is None else self.names.numbers.get(id(of), (None, 0))[0]
+            yield Equation(
+                quantity, self.terms[id(node)], node, "backward", layer or name.layer, of
+            )
+
+    def _from_the_back(self, equations: Sequence[Equation]) -> list[Equation]:
+        """Order derivatives as backpropagation meets them: from the cost to the input."""
+        place = {id(n): i for i, n in enumerate(topological([self.step.cost]))}
+        users = {id(i): place[id(n)] for n in topological([self.step.cost]) for i in n.inputs}
+        waiting = list(equations)
+        defined = {str(e.name) for e in waiting}
+        rank: dict[int, float] = {}
+        for e in waiting:
+            if e.of is None:
+                rank[id(e)] = -1.0
+            elif e.of.op is None:  # a weight comes right after what it is multiplied into
+                rank[id(e)] = users.get(id(e.of), 0) - 0.5
+            else:
+                rank[id(e)] = place[id(e.of)]
+        needs = {id(e): {str(n) for n in _mentioned(e.term)} & defined for e in waiting}
+        done: set[str] = set()
+        result: list[Equation] = []
+        while waiting:
+            ready = [e for e in waiting if needs[id(e)] <= done]
+            chosen = max(ready, key=lambda e: rank[id(e)] if rank[id(e)] >= 0 else float("inf"))
+            waiting.remove(chosen)
+            done.add(str(chosen.name))
+            result.append(chosen)
+        return result
+
+    def _updates(self) -> Iterable[Equation]:
+        for variable, node in self.step.updates.items():
+            name = self.names.of.get(id(variable))
+            if name is None:
+                name = self.names.give(variable, Name(variable.name or "v"))
+            quantity = Quantity(name, matrix_shape(variable.shape))
+            term = self._values.get(id(node), self.terms[id(node)])
+            owner = self.step.states.get(id(variable), (variable, ""))[0]
+            layer = self.names.of[id(owner)].layer
+            yield Equation(quantity, term, node, "update", layer, None, variable)
+
+
+def plain_formula(node: Tensor, terms: Sequence[Term]) -> Term:
+    """Return the writing of an op that says none: its name, its parameters, its arguments."""
+    op = node.op
+    assert op is not None
+    function = Function(op.name, numpy=f"np.{op.name}", entrywise=op.elementwise)
+    parameters = tuple((key, value) for key, value in vars(op).items() if key != "dtype")
+    return Applied(function, tuple(terms), parameters, matrix_shape(node.shape))
+
+
+def _shown(step: RecordedStep, names: Names) -> list[Tensor]:
+    """The derivatives that have names."""
+    wanted = [c for c in step.cotangents.values() if id(c) in names.of]
+    return [*wanted, *(node for _, node in names.also)]
+
+
+def _mentioned(term: Term) -> set[Name]:
+    return {p.name for p in term.walk() if isinstance(p, Quantity)}
+
+
+def _is_work(term: Term) -> bool:
+    from glassnet.formulas import MatrixProduct, Power, Quotient, Reduced
+
+    return isinstance(term, (Applied, MatrixProduct, Power, Quotient, Reduced))
+
+
+def _number(value: np.generic) -> float | int:
+    """A number as its dtype writes it: the float32 0.1 is 0.1."""
+    if value.dtype.kind in "iub":
+        return int(value)
+    return float(str(value))
