@@ -186,3 +186,39 @@ def test_the_terminals_width_and_encoding(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_the_same_text_every_time() -> None:
     assert text_of(convolutional()) == text_of(convolutional())
+
+
+def test_the_courses_notation() -> None:
+    text = text_of(convolutional(), line_length=160, notation="course")
+    norm = "gamma (8,), beta (8,), moving_mean (8,), moving_variance (8,)"
+    assert table_of(text) == {
+        "Layer (type)": ["Output Shape", "Param #", "Weights"],
+        "conv (Conv2D)": ["(m, 28, 28, 8)", f"{CONV:,}", "kernel (5, 5, 3, 8), bias (8,)"],
+        "norm (BatchNormalization)": ["(m, 28, 28, 8)", f"{NORM:,}", norm],
+        "pool (MaxPooling2D)": ["(m, 14, 14, 8)", "0", "-"],
+        "flat (Flatten)": ["(1568, m)", "0", "-"],
+        "out (Dense)": ["(10, m)", f"{DENSE:,}", "kernel (10, 1568), bias (10, 1)"],
+    }
+    assert totals_of(text) == totals_of(text_of(convolutional()))
+
+
+def test_torchs_notation_and_the_switch() -> None:
+    in_torch = text_of(convolutional(), line_length=120, notation="torch")
+    assert table_of(in_torch)["conv (Conv2D)"][2] == "kernel (8, 3, 5, 5), bias (8,)"
+    assert table_of(in_torch)["out (Dense)"][2] == "kernel (10, 1568), bias (10,)"
+    in_keras = text_of(convolutional(), line_length=120)
+    gn.config.set_notation("torch")
+    try:
+        assert text_of(convolutional(), line_length=120) == in_torch
+        assert text_of(convolutional(), line_length=120, notation="keras") == in_keras
+    finally:
+        gn.config.set_notation("keras")
+
+
+def test_notations_beside_branches_and_nested_layers() -> None:
+    table = table_of(text_of(functional(), line_length=140, expand_nested=True, notation="course"))
+    assert table["Layer (type)"] == ["Output Shape", "Param #", "Weights", "Connected to"]
+    assert table["left (InputLayer)"] == ["(4, m)", "0", "-", "-"]
+    assert table["shared (Dense)"][2] == "kernel (3, 4), bias (3, 1)"
+    assert table["inner (Sequential)"][2] == "-"
+    assert table["└ wide (Dense)"] == ["(5, m)", "35", "kernel (5, 6), bias (5, 1)", ""]

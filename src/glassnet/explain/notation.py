@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from glassnet.checks import nearest
 from glassnet.explain.document import Table
+from glassnet.explain.latex import name_latex
+from glassnet.explain.naming import WEIGHT_LETTERS
+from glassnet.formulas import Name
 from glassnet.graph.dimension import display
+from glassnet.graph.recording import recording
+from glassnet.graph.tensor import Placeholder
 from glassnet.graph.variable import Variable
 from glassnet.layers.base import Layer
-from glassnet.layers.calling import is_shape
+from glassnet.layers.calling import is_shape, unique
+from glassnet.models import Model
 from glassnet.models.naming import layers_within
+from glassnet.nest import map_structure
 from glassnet.notation import COURSE, KERAS, TORCH
 from glassnet.notation import Arrangement as Arrangement
 from glassnet.notation import Notation as Notation
@@ -22,25 +29,14 @@ from glassnet.notation import get_notation as get_notation
 from glassnet.notation import shape as shape
 from glassnet.notation import shape_text as shape_text
 
-LETTERS = {
-    "kernel": "W",
-    "bias": "b",
-    "embeddings": "E",
-    "depthwise_kernel": "D",
-    "pointwise_kernel": "P",
-}
-"""What the weights of the layers are called in equations; the others have Greek names."""
-_GREEK = ("alpha", "beta", "gamma")
-
 
 @dataclass(frozen=True)
 class Placed:
-    """A weight of a network with its layer, the number of that layer and its name, ``"W2"``."""
+    """A weight of a network with its layer and its name in the derivation, ``"W2"``."""
 
     weight: Variable
     layer: Layer
-    number: int
-    name: str
+    name: Name
 
     def arrangement(self, notation: Notation) -> Arrangement:
         """Return how it lies in a notation."""
@@ -48,7 +44,7 @@ class Placed:
 
 
 def placed_weights(model: Layer) -> list[Placed]:
-    """Return the weights in the order of ``model.weights``; layers with weights are numbered.
+    """Return the weights in the order of ``model.weights``, named as the derivation names them.
 
     Raises:
         ValueError: where the model has no weights yet.
@@ -62,20 +58,41 @@ def placed_weights(model: Layer) -> list[Placed]:
     for _, inner in layers_within(model):
         for weight in inner._own:
             owners.setdefault(id(weight), inner)
-    numbers: dict[int, int] = {}
-    placed: list[Placed] = []
+    names: dict[int, Name] = {}
     taken: set[str] = set()
-    for weight in model.weights:
-        owner = owners[id(weight)]
-        number = numbers.setdefault(id(owner), len(numbers) + 1)
-        name = first = f"{LETTERS.get(str(weight.name), weight.name)}{number}"
-        more = 1
-        while name in taken:  # a layer of one's own may have two weights of one name
-            more += 1
-            name = f"{first}_{more}"
-        taken.add(name)
-        placed.append(Placed(weight, owner, number, name))
-    return placed
+
+    def give(weight: Variable, number: int | None) -> None:
+        name = Name(WEIGHT_LETTERS.get(str(weight.name), "W"), number)
+        while str(name) in taken:  # a layer of one's own may have several of one letter
+            name = replace(name, index=max(name.index, 1) + 1)
+        taken.add(str(name))
+        names[id(weight)] = name
+
+    called = [*_called_layers(model), *(owners[id(w)] for w in model.weights)]
+    with_weights = unique([layer for layer in called if layer._weights])
+    for number, layer in enumerate(with_weights, 1):
+        for weight in layer._weights:
+            give(weight, number)
+    for weight in model.weights:  # those that add_weight did not make belong to no number
+        if id(weight) not in names:
+            give(weight, None)
+    return [Placed(w, owners[id(w)], names[id(w)]) for w in model.weights]
+
+
+def _called_layers(model: Layer) -> list[Layer]:
+    """The layers in the order in which a pass through the model calls them."""
+    stand_ins: Any
+    if not isinstance(model, Model):
+        return []
+    if model._network is not None:
+        stand_ins = map_structure(lambda t: Placeholder(t.shape, t.dtype), model._network.inputs)
+    elif model.first_inputs is not None:
+        stand_ins = map_structure(lambda spec: spec.placeholder(), model.first_inputs)
+    else:  # built by hand, never called
+        return []
+    with recording() as opened:
+        model(stand_ins, training=False)
+    return [layer for layer, *_ in opened.calls]
 
 
 def convert_weights(
@@ -141,7 +158,9 @@ def convert_weights(
                 f"{out_of.name} notation write convert_weights(arrays, {into.name!r}, "
                 f"source={out_of.name!r}, model=model)."
             )
-        return {p.name: p.arrangement(into).of(p.weight.value) for p in placed_weights(weights)}
+        return {
+            str(p.name): p.arrangement(into).of(p.weight.value) for p in placed_weights(weights)
+        }
     if model is None:
         raise ValueError(
             "convert_weights: arrays alone do not tell which is a kernel and which a bias; pass "
@@ -156,7 +175,7 @@ def convert_weights(
 
 def _in_order(weights: Any, placed: Sequence[Placed]) -> list[Any]:
     """The arrays in the order of the weights."""
-    names = [p.name for p in placed]
+    names = [str(p.name) for p in placed]
     if isinstance(weights, Mapping):
         unknown = [name for name in weights if name not in names]
         missing = [name for name in names if name not in weights]
@@ -273,19 +292,15 @@ def _each_shape(sizes: Any) -> Iterator[Any]:
 
 
 def _symbols(placed: Placed) -> str:
-    name = str(placed.weight.name)
-    letter = f"\\{name}" if name in _GREEK else LETTERS.get(name)
-    if letter is None:
-        return placed.name
-    symbol = f"{letter}^{{[{placed.number}]}}"
-    return f"${symbol}$, $\\mathrm{{d}}{symbol}$" if placed.weight.trainable else f"${symbol}$"
+    trained = f", ${name_latex(placed.name.d)}$" if placed.weight.trainable else ""
+    return f"${name_latex(placed.name)}${trained}"
 
 
 def _output(layer: Layer, own: Sequence[Placed]) -> str:
     """What the output of a layer is called."""
     if not own or not hasattr(layer, "activation"):
         return f"output of {layer.name}"
-    number = own[0].number
     linear = getattr(layer.activation, "__name__", "") == "linear"
-    both = f"$Z^{{[{number}]}}$" if linear else f"$Z^{{[{number}]}}$, $A^{{[{number}]}}$"
-    return f"{both} of {layer.name}"
+    letters = "Z" if linear else "ZA"
+    names = [f"${name_latex(Name(letter, own[0].name.layer))}$" for letter in letters]
+    return f"{', '.join(names)} of {layer.name}"
