@@ -15,7 +15,20 @@ import numpy as np
 
 from glassnet.explain.naming import Names
 from glassnet.explain.recorded import RecordedStep
-from glassnet.formulas import Applied, Function, Name, Number, Quantity, Term, call, matrix_shape
+from glassnet.formulas import (
+    Applied,
+    Function,
+    MatrixProduct,
+    Name,
+    Number,
+    Power,
+    Quantity,
+    Quotient,
+    Reduced,
+    Term,
+    call,
+    matrix_shape,
+)
 from glassnet.formulas.shapes import broadcast
 from glassnet.graph.dimension import Shape
 from glassnet.graph.order import topological
@@ -61,7 +74,7 @@ class Equation:
 class EquationWriter:
     """Writes the equations of a recorded step."""
 
-    def __init__(self, step: RecordedStep, names: Names) -> None:
+    def __init__(self, step: RecordedStep, names: Names, *, distributions: bool = True) -> None:
         self.step, self.names = step, names
         self.terms: dict[int, Term] = {}
         self.constants: dict[int, np.ndarray] = {}
@@ -78,6 +91,8 @@ class EquationWriter:
         self._backward = {id(n) for n in backward} - self._forward
         self._states = self._settled_states()
         self._values: dict[int, Term] = {}
+        self.distributions = self._assumed_distributions(forward) if distributions else set()
+        """The names of targets that are taken to sum to 1 for each example."""
         for node in self.order:
             self.terms[id(node)] = self._term(node)
 
@@ -88,6 +103,8 @@ class EquationWriter:
         if node.op is None:
             return self._leaf(node, shape)
         term = self._formula(node)
+        if self._sums_to_one(term):
+            term = Number(1)
         name = self.names.of.get(id(node))
         if name is not None and term.shape == () and shape != () and not _mentioned(term):
             self.definitions[id(node)] = (Quantity(name, shape), term)
@@ -103,6 +120,15 @@ class EquationWriter:
         quantity = Quantity(name, shape)
         self.definitions[id(node)] = (quantity, term)
         return quantity
+
+    def _sums_to_one(self, term: Term) -> bool:
+        return (
+            isinstance(term, Reduced)
+            and term.kind == "sum"
+            and isinstance(term.term, Quantity)
+            and term.term.name in self.distributions
+            and term.axes == (len(term.term.shape) - 1,)
+        )
 
     def _settled_states(self) -> dict[int, Variable]:
         """The optimizer's state whose old value serves for nothing but its new one: by new value.
@@ -127,6 +153,14 @@ class EquationWriter:
             if reached <= ahead:
                 found[id(node)] = variable
         return found
+
+    def _assumed_distributions(self, forward: Sequence[Tensor]) -> set[Name]:
+        targets = {id(t) for t in self.step.targets}
+        return {
+            self.names.of[id(node.inputs[place])]
+            for node in forward if node.op is not None
+            for place in node.op.distributions if id(node.inputs[place]) in targets
+        }  # fmt: skip
 
     def _leaf(self, node: Tensor, shape: Shape) -> Term:
         if isinstance(node, Constant):
@@ -183,7 +217,7 @@ class EquationWriter:
 
     def _equation(self, node: Tensor) -> Equation:
         quantity, term = self.definitions[id(node)]
-        layer = self.names.numbers.get(id(node), (None, 0))[0]
+        layer = self.names.numbers.get(id(node), (quantity.name.layer, 0))[0]
         of = None
         if id(node) in self._forward:
             phase = "forward" if id(node) in self.names.owners else "cost"
@@ -270,8 +304,6 @@ def _mentioned(term: Term) -> set[Name]:
 
 
 def _is_work(term: Term) -> bool:
-    from glassnet.formulas import MatrixProduct, Power, Quotient, Reduced
-
     return isinstance(term, (Applied, MatrixProduct, Power, Quotient, Reduced))
 
 

@@ -12,9 +12,8 @@ from typing import Any
 
 from glassnet.explain.recorded import Call, RecordedStep
 from glassnet.formulas import Name
-from glassnet.graph.dtypes import is_float
 from glassnet.graph.order import topological
-from glassnet.graph.tensor import STEP, Constant, Tensor
+from glassnet.graph.tensor import STEP, Tensor
 from glassnet.graph.variable import Variable
 
 WEIGHT_LETTERS = {
@@ -195,15 +194,11 @@ def _name_derivatives(step: RecordedStep, names: Names) -> None:
         cotangent = step.cotangents.get(node)
         if name is None or cotangent is None or id(node) in own or node is step.cost:
             continue
-        if node.op is None and not _is_trainable_leaf(node):
-            continue
+        if node.op is None or any(i is STEP for i in node.inputs):
+            continue  # nobody asks for the derivative by the data or by what was drawn
         _give_or_add(names, cotangent, name.d)
         if node in step.cotangents and id(node) in names.numbers:
             names.numbers.setdefault(id(cotangent), names.numbers[id(node)])
-
-
-def _is_trainable_leaf(node: Tensor) -> bool:
-    return not isinstance(node, (Constant, Variable)) and is_float(node.dtype) and False
 
 
 def _give_or_add(names: Names, node: Tensor, name: Name) -> None:

@@ -58,6 +58,10 @@ class Op(ABC):
     """True for the sum of two inputs."""
     rules: ClassVar[tuple[str, ...]] = ()
     """For each input, the sentence by which the derivative goes back to it; mathematics in $…$."""
+    lesson: ClassVar[tuple[tuple[str, str], ...]] = ()
+    """The steps that lead to the derivative, where it is no one-liner: (sentence, LaTeX)."""
+    distributions: ClassVar[tuple[int, ...]] = ()
+    """The places of inputs that are meant to sum to 1 over the op's axis."""
     view: ClassVar[bool] = False
     """True where the value may share memory with an input, or with what somebody else holds."""
 

@@ -56,6 +56,45 @@ def one_hot(y, classes, axis=-1):
 """)  # fmt: skip
 
 
+SOFTMAX_LESSON = (
+    (
+        "For one example, with logits $z_{j}$ and targets $y_{j}$ over the classes $j$, softmax "
+        "and cross-entropy are",
+        r"p_{j} = \frac{\exp(z_{j})}{\sum_{k} \exp(z_{k})} \quad \mathcal{L} = "
+        r"-\sum_{j} y_{j} \log(p_{j})",
+    ),
+    (
+        "Every probability depends on every logit; the quotient rule gives",
+        r"\frac{\partial p_{j}}{\partial z_{k}} = p_{j} \left(\left[ j = k \right] - p_{k}\right)",
+    ),
+    (
+        "The chain rule through the logarithm adds up what comes from all classes; the "
+        "probabilities cancel",
+        r"\frac{\partial \mathcal{L}}{\partial z_{k}} = -\sum_{j} \frac{y_{j}}{p_{j}} "
+        r"\frac{\partial p_{j}}{\partial z_{k}} = p_{k} \sum_{j} y_{j} - y_{k}",
+    ),
+    (
+        "The targets of an example sum to 1, so what remains is prediction minus target",
+        r"\frac{\partial \mathcal{L}}{\partial z_{k}} = p_{k} - y_{k}",
+    ),
+)
+SIGMOID_LESSON = (
+    (
+        "For one logit $z$ and its target $y$, sigmoid and cross-entropy are",
+        r"p = \sigma(z) \quad \mathcal{L} = -y \log(p) - \left(1 - y\right) \log(1 - p)",
+    ),
+    (
+        "The derivative by the probability, and that of the sigmoid",
+        r"\frac{\partial \mathcal{L}}{\partial p} = \frac{p - y}{p \left(1 - p\right)} \quad "
+        r"\frac{\partial p}{\partial z} = p \left(1 - p\right)",
+    ),
+    (
+        "In their product the denominator cancels; what remains is prediction minus target",
+        r"\frac{\partial \mathcal{L}}{\partial z} = p - y",
+    ),
+)
+
+
 def _draw(*shape: int) -> np.ndarray:
     return np.random.default_rng(0).normal(size=shape)
 
@@ -93,7 +132,8 @@ class Softmax(_OverAxes):
 
     name = "softmax"
     rules = (
-        "Chain rule through softmax: with $A = \\operatorname{softmax}(Z)$, $\\frac{\\partial a_{j}}{\\partial z_{k}} = a_{j} \\left(\\left[ j = k \\right] - a_{k}\\right)$",
+        r"Chain rule through softmax: with $A = \operatorname{softmax}(Z)$, $\frac{\partial a_{j}}"
+        r"{\partial z_{k}} = a_{j} \left(\left[ j = k \right] - a_{k}\right)$",
     )
 
     def value(self, xp: Any, x: Any) -> Any:
@@ -207,8 +247,10 @@ class SigmoidCrossEntropy(Elementwise):
     """-t log σ(x) - (1 - t) log(1 - σ(x)) = log(1 + eˣ) - t x, for logits x and targets t."""
 
     name = "sigmoid_cross_entropy"
+    lesson = SIGMOID_LESSON
     rules = (
-        "Cross-entropy of $\\sigma(Z)$ and the target: the derivative by the logit is $\\sigma(Z) - Y$",
+        r"Cross-entropy of $\sigma(Z)$ and the target: the derivative by the logit is "
+        r"$\sigma(Z) - Y$",
         "The targets",
     )
     points = ((-2, 2), (0, 1))
@@ -250,8 +292,11 @@ class SoftmaxCrossEntropy(Op):
     """-Σ t log softmax(x) over ``axis``, for logits x and a target distribution t."""
 
     name = "softmax_cross_entropy"
+    distributions = (1,)
+    lesson = SOFTMAX_LESSON
     rules = (
-        "Cross-entropy of $\\operatorname{softmax}(Z)$ and the target: the derivative by the logits is $\\operatorname{softmax}(Z) - Y$",
+        r"Cross-entropy of $\operatorname{softmax}(Z)$ and the target: the derivative by the "
+        r"logits is $\operatorname{softmax}(Z) - Y$",
         "The targets",
     )
     axis: int = 1
@@ -298,8 +343,10 @@ class SparseSoftmaxCrossEntropy(Op):
     """-log softmax(x)[c] over ``axis``, for logits x and class numbers c."""
 
     name = "sparse_softmax_cross_entropy"
+    lesson = SOFTMAX_LESSON
     rules = (
-        "Cross-entropy of $\\operatorname{softmax}(Z)$ and the class: the derivative by the logits is $\\operatorname{softmax}(Z) - Y$, with $Y$ the class as a row of 0 and 1",
+        r"Cross-entropy of $\operatorname{softmax}(Z)$ and the class: the derivative by the logits "
+        r"is $\operatorname{softmax}(Z) - Y$, with $Y$ the class as a row of 0 and 1",
         "The classes",
     )
     axis: int = 1

@@ -1,0 +1,225 @@
+"""The derivation as a document: what stands where, and in which words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from glassnet.explain.code.literals import construction
+from glassnet.explain.document import Block, Document, Formula, Heading, Paragraph, Table
+from glassnet.explain.latex import name_latex, space_latex
+from glassnet.explain.notation import notation_table
+from glassnet.explain.prose import (
+    CONVENTIONS,
+    SIGNS,
+    functions_in,
+    general_case,
+    lessons,
+    listing,
+)
+from glassnet.formulas import Name, Quantity, Term
+from glassnet.graph.variable import Variable
+
+if TYPE_CHECKING:
+    from glassnet.explain.derivation import Derivation, Step
+
+
+def assembled(derivation: Derivation) -> Document:
+    """Return the document of a derivation."""
+    blocks: list[Block] = []
+    blocks += _opening(derivation)
+    blocks += [Heading("The general case"), *general_case(derivation.notation)]
+    blocks += _forward(derivation)
+    blocks += _cost(derivation)
+    blocks += _backward(derivation)
+    blocks += _update(derivation)
+    if derivation.level == "scalar":
+        from glassnet.explain.scalars import scalar_blocks
+
+        blocks += scalar_blocks(derivation)
+    blocks += [Heading("The three notations"), notation_table(derivation.model)]
+    return Document(f"Backpropagation through {derivation.model.name}", tuple(blocks))
+
+
+# --- what it is about -------------------------------------------------------------------------
+def _opening(derivation: Derivation) -> Iterator[Block]:
+    model = derivation.model
+    loss = listing([_told(v) for v in _losses(model)])
+    yield Paragraph(
+        f"One training step of `{model.name}`, with the loss {loss} and the optimizer "
+        f"{_told(model.optimizer)}: how the cost $J$ comes about, its derivative by every weight, "
+        "and the new weights. The equations are read from the computation that runs."
+    )
+    yield _leaves_table(derivation)
+    yield Heading("How to read it")
+    yield Paragraph(CONVENTIONS[derivation.notation.name])
+    yield Paragraph(SIGNS)
+    if derivation.writer.distributions:
+        targets = listing([f"${name_latex(n)}$" for n in derivation.writer.distributions])
+        yield Paragraph(
+            f"The targets {targets} of each example are taken to sum to 1, as those of a class do."
+        )
+    functions = functions_in(s.equation.term for s in derivation.steps)
+    if functions:
+        rows = tuple((f"${f.latex}$", f.meaning) for f in functions)
+        yield Table(("function", "meaning"), rows)
+
+
+def _losses(model: Any) -> list[Any]:
+    from glassnet.nest import flatten
+
+    return [v for v in flatten(model.compiled_loss.given) if v is not None]
+
+
+def _told(value: Any) -> str:
+    """A brick as one would write it: ``Dense(25, "sigmoid")``."""
+    if isinstance(value, str):
+        return f"`{value}`"
+    config = getattr(value, "get_config", None)
+    if config is None:
+        return f"`{getattr(value, '__name__', type(value).__name__)}`"
+    try:
+        cls = type(value)
+        return f"`{construction(cls.__name__, cls, {**config(), 'name': None})}`"
+    except (ValueError, TypeError, KeyError, NotImplementedError):
+        return f"`{type(value).__name__}`"
+
+
+def _leaves_table(derivation: Derivation) -> Table:
+    """What is given: inputs, targets, and each layer with its weights."""
+    rows: list[tuple[str, ...]] = []
+    spaces = {}
+    for step in derivation.steps:
+        for part in (step.equation.quantity, *step.equation.term.walk()):
+            if isinstance(part, Quantity):
+                spaces[str(part.name)] = part
+    for leaf in (*derivation.recorded.inputs, *derivation.recorded.targets):
+        found = spaces.get(str(derivation.names.of[id(leaf)]))
+        if found is not None:
+            which = "input" if leaf in set(derivation.recorded.inputs) else "target"
+            rows.append((f"{which}", _member(found)))
+    for number, layer in derivation.names.layers.items():
+        weights = [spaces.get(str(derivation.names.of[id(w)])) for w in layer._weights]
+        told = ", ".join(_member(w) for w in weights if w is not None)
+        rows.append((f"layer {number}: {_told(layer)}", told))
+    return Table(("given", "symbols"), tuple(rows))
+
+
+def _member(quantity: Quantity) -> str:
+    return rf"${name_latex(quantity.name)} \in {space_latex(quantity.shape)}$"
+
+
+# --- the passes -------------------------------------------------------------------------------
+def formula_of(derivation: Derivation, step: Step) -> Formula:
+    """Return the block of one equation, with its numbers where there are any."""
+    shown: tuple[str, ...] = ()
+    check = ""
+    if derivation.with_numbers:
+        from glassnet.explain import numbers
+
+        shown, check = numbers.shown(derivation, step)
+    return Formula(step.latex, step.space, step.name, step.rule, shown, check)
+
+
+def _forward(derivation: Derivation) -> Iterator[Block]:
+    yield Heading("Forward pass")
+    steps = [s for s in derivation.steps if s.phase == "forward"]
+    owners = derivation.names.owners
+    for call, group in groupby(steps, key=lambda s: owners.get(id(s.inside.node))):
+        if call is not None:
+            number = derivation.names.numbers[id(call.outputs[0])] if call.outputs else (0, 0)
+            title = f"Layer {number[0]}: " if call.layer._weights else ""
+            again = f", call {number[1]}" if number[1] > 1 else ""
+            yield Heading(f"{title}{_told(call.layer).strip('`')}{again}", 2)
+        yield from (formula_of(derivation, s) for s in group)
+
+
+def _cost(derivation: Derivation) -> Iterator[Block]:
+    yield Heading("Loss and cost")
+    yield Paragraph(
+        "$\\mathcal{L}$ is the loss of each example; the cost $J$, one number, is what training "
+        "makes small."
+    )
+    yield from (formula_of(derivation, s) for s in derivation.steps if s.phase == "cost")
+
+
+def _backward(derivation: Derivation) -> Iterator[Block]:
+    yield Heading("Backward pass")
+    yield Paragraph(
+        "From the cost back to the input. Each line uses only what stands above it, so no "
+        "derivative is computed twice."
+    )
+    steps_behind = lessons(derivation.recorded.cost)
+    if steps_behind:
+        yield Heading("The derivative of the loss, step by step", 2)
+        for sentence, latex in steps_behind:
+            yield Formula(latex, rule=sentence + ".")
+    steps = [s for s in derivation.steps if s.phase == "backward"]
+    for layer, group in groupby(steps, key=lambda s: s.layer):
+        yield Heading("The loss" if layer is None else f"Layer {layer}", 2)
+        yield from (formula_of(derivation, s) for s in group)
+
+
+# --- the update -------------------------------------------------------------------------------
+def _update(derivation: Derivation) -> Iterator[Block]:
+    steps = [s for s in derivation.steps if s.phase == "update"]
+    if not steps:
+        return
+    yield Heading("Update")
+    weights = {id(v): v for v in derivation.recorded.variables}
+    groups: dict[tuple[str, ...], list[Variable]] = {}
+    lines: dict[int, list[Step]] = {}
+    for step in steps:
+        owner = _owner(derivation, step)
+        if owner is not None and id(owner) in weights:
+            lines.setdefault(id(owner), []).append(step)
+    for key, own in lines.items():
+        weight = weights[key]
+        general = tuple(_general(derivation, s, weight) for s in own)
+        groups.setdefault(general, []).append(weight)
+    told = {id(s) for own in lines.values() for s in own}
+    first = [s for s in steps if id(s) not in told and s.inside.target is None]
+    last = [s for s in steps if id(s) not in told and s.inside.target is not None]
+    yield from (formula_of(derivation, s) for s in first)
+    for general, owners in groups.items():
+        if len(owners) == 1:
+            yield from (formula_of(derivation, s) for s in lines[id(owners[0])])
+            continue
+        names = listing([f"${name_latex(derivation.names.of[id(w)])}$" for w in owners])
+        yield Paragraph(f"For each weight $\\theta$ of {names}:")
+        yield from (Formula(latex) for latex in general)
+    yield from (formula_of(derivation, s) for s in last)
+
+
+def _owner(derivation: Derivation, step: Step) -> Variable | None:
+    """The weight whose update an equation belongs to."""
+    target = step.inside.target
+    if target is None:
+        return None
+    return derivation.recorded.states.get(id(target), (target, ""))[0]
+
+
+def _general(derivation: Derivation, step: Step, weight: Variable) -> str:
+    """The equation with θ in place of the weight."""
+    own = derivation.names.of[id(weight)]
+    theta = Name("theta")
+
+    def renamed(term: Term) -> Term:
+        if isinstance(term, Quantity):
+            return Quantity(_renamed(term.name, own, theta), term.shape)
+        return term.rebuilt(tuple(map(renamed, term.parts)))
+
+    left = name_latex(_renamed(step.equation.name, own, theta))
+    return rf"{left} \leftarrow {derivation.printer.print(renamed(step.equation.term))}"
+
+
+def _renamed(name: Name, own: Name, theta: Name) -> Name:
+    if name == own:
+        return theta
+    if name == own.d:
+        return theta.d
+    if name.of == own:
+        return Name(name.letter, of=theta, index=name.index)
+    return name
+

@@ -1,0 +1,216 @@
+"""How terms are built and tidied: numbers gathered in front, sizes cancelled, signs drawn out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from math import gcd
+from typing import Any
+
+from glassnet.formulas.functions import Function
+from glassnet.formulas.shapes import broadcast
+from glassnet.formulas.terms import (
+    Applied,
+    Cases,
+    Indicator,
+    MatrixProduct,
+    Number,
+    Operand,
+    Power,
+    Product,
+    Quotient,
+    Reduced,
+    SizeOf,
+    Sum,
+    Term,
+    Transposed,
+)
+from glassnet.graph.dimension import Dim, Shape
+
+
+def as_term(value: Operand) -> Term:
+    """Return a term: itself, a number, a size."""
+    if isinstance(value, Term):
+        return value
+    return SizeOf(value) if isinstance(value, Dim) else Number(value)
+
+
+def add(terms: Iterable[Operand]) -> Term:
+    """Return the sum; sums within are opened, zeros dropped where that changes no shape."""
+    flat: list[Term] = []
+    for term in map(as_term, terms):
+        flat += term.terms if isinstance(term, Sum) else (term,)
+    whole = broadcast(*(t.shape for t in flat))
+    kept = [t for t in flat if not (isinstance(t, Number) and t.value == 0)]
+    numbers = [t.value for t in kept if isinstance(t, Number)]
+    if len(numbers) > 1:
+        kept = [*(t for t in kept if not isinstance(t, Number)), Number(tidy(sum(numbers)))]
+    if not kept or broadcast(*(t.shape for t in kept)) != whole:
+        kept = kept or [Number(0)]
+    return kept[0] if len(kept) == 1 else Sum(tuple(kept))
+
+
+def multiply(terms: Iterable[Operand]) -> Term:
+    """Return the product, entry by entry: numbers gathered in front, equal sizes cancelled."""
+    top: float | int = 1
+    bottom: float | int = 1
+    scalars: list[Term] = []
+    divisors: list[Term] = []
+    factors: list[Term] = []
+    for term in map(as_term, terms):
+        if isinstance(term, Number):
+            top *= term.value
+        elif isinstance(term, Product):
+            top, bottom = top * term.top, bottom * term.bottom
+            scalars += term.scalars
+            divisors += term.divisors
+            factors += term.factors
+        elif term.shape == ():
+            scalars.append(term)
+        else:
+            factors.append(term)
+    return _product(top, bottom, scalars, divisors, factors)
+
+
+def _product(
+    top: float | int,
+    bottom: float | int,
+    scalars: list[Term],
+    divisors: list[Term],
+    factors: list[Term],
+) -> Term:
+    for size in [t for t in scalars if t in divisors]:
+        if size in divisors:
+            scalars.remove(size)
+            divisors.remove(size)
+    if float(top).is_integer() and float(bottom).is_integer() and bottom:
+        common = gcd(int(top), int(bottom)) or 1
+        top, bottom = int(top) // common, int(bottom) // common
+    elif bottom != 1:
+        top, bottom = tidy(top / bottom), 1
+    if bottom < 0:
+        top, bottom = -top, -bottom
+    for i, factor in enumerate(factors):
+        if top < 0 and isinstance(factor, Sum) and any(map(is_negative, factor.terms)):
+            top, factors[i] = -top, _negated(factor)  # -(Y - A) is A - Y
+    if not (scalars or divisors or factors) and bottom == 1:
+        return Number(tidy(top))
+    if top == 1 and bottom == 1 and not divisors and len(scalars) + len(factors) == 1:
+        return (*scalars, *factors)[0]
+    return Product(tidy(top), tidy(bottom), tuple(scalars), tuple(divisors), tuple(factors))
+
+
+def is_negative(term: Term) -> bool:
+    """Tell whether a term is written with a minus sign in front."""
+    return (isinstance(term, Product) and term.top < 0) or (
+        isinstance(term, Number) and term.value < 0
+    )
+
+
+def _negated(term: Sum) -> Term:
+    terms = sorted((-t for t in term.terms), key=is_negative)
+    return Sum(tuple(terms))
+
+
+def tidy(value: float | int) -> float | int:
+    """Return a number without the dust of rounding in its 16th digit; integers as such."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return int(value)
+    return float(f"{value:.15g}") if isinstance(value, float) else value
+
+
+def divide(numerator: Term, denominator: Term) -> Term:
+    """Return the quotient, entry by entry; a number below goes in front as a fraction."""
+    if denominator.shape != ():
+        return _quotient(numerator, denominator)
+    if isinstance(denominator, Number):
+        if denominator.value == 0:
+            return Quotient(numerator, denominator)
+        under = Product(top=1, bottom=denominator.value)
+    elif isinstance(denominator, Product) and not denominator.factors:
+        below, above = denominator.divisors, denominator.scalars
+        if denominator.top == 0:
+            return Quotient(numerator, denominator)
+        under = Product(denominator.bottom, denominator.top, below, above)
+    else:
+        under = Product(divisors=(denominator,))
+    return multiply((under, numerator))
+
+
+def _quotient(numerator: Term, denominator: Term) -> Term:
+    """``a / b`` for an array b, with the numbers of both in front."""
+    above, over = _front(numerator)
+    below, under = _front(denominator)
+    found: Term = Quotient(over, under)
+    return multiply((divide(above, below), found))
+
+
+def _front(term: Term) -> tuple[Term, Term]:
+    """The numbers in front of a term, and the rest."""
+    if not isinstance(term, Product) or not term.factors or term.top == 0:
+        return Number(1), term
+    front = _product(term.top, term.bottom, list(term.scalars), list(term.divisors), [])
+    return front, multiply(term.factors)
+
+
+def power(base: Term, exponent: Operand) -> Term:
+    """Return the power, entry by entry."""
+    exponent = as_term(exponent)
+    return base if exponent == Number(1) else Power(base, exponent)
+
+
+def matrix_product(first: Term, second: Term) -> Term:
+    """Return the matrix product; numbers are taken in front of it."""
+    fronts: list[Term] = []
+    plain: list[Term] = []
+    for term in (first, second):
+        if isinstance(term, Product) and len(term.factors) == 1:
+            fronts.append(Product(term.top, term.bottom, term.scalars, term.divisors))
+            plain.append(term.factors[0])
+        else:
+            plain.append(term)
+    found = MatrixProduct(*plain)
+    return multiply((*fronts, found)) if fronts else found
+
+
+def transposed(term: Term) -> Term:
+    """Return the transpose."""
+    return term.term if isinstance(term, Transposed) else Transposed(term)
+
+
+def reduced_shape(shape: Shape, axes: tuple[int, ...]) -> Shape:
+    """Return the shape after a reduction that keeps its axes as axes of length 1."""
+    if all(i in axes or size == 1 for i, size in enumerate(shape)) and axes:
+        return ()
+    return tuple(1 if i in axes else size for i, size in enumerate(shape))
+
+
+def reduce(kind: str, term: Term, axes: Iterable[int]) -> Term:
+    """Return the reduction; in front of a sum, numbers are taken out of it."""
+    axes = tuple(sorted(a for a in set(axes) if a < len(term.shape) and term.shape[a] != 1))
+    if not axes or term.shape == ():
+        return term
+    if kind == "sum" and isinstance(term, Product) and replace(term, factors=()) != Product():
+        inner = multiply(term.factors)
+        front = Product(term.top, term.bottom, term.scalars, term.divisors)
+        return multiply((front, Reduced(kind, inner, axes)))
+    return Reduced(kind, term, axes)
+
+
+def call(
+    function: Function, *arguments: Operand, shape: Shape | None = None, **parameters: Any
+) -> Term:
+    """Return a function's value; entry by entry functions know their shape."""
+    terms = tuple(map(as_term, arguments))
+    found = broadcast(*(t.shape for t in terms)) if shape is None else shape
+    return Applied(function, terms, tuple(parameters.items()), found)
+
+
+def compare(relation: str, first: Operand, second: Operand) -> Term:
+    """Return ``[first relation second]``."""
+    return Indicator(relation, as_term(first), as_term(second))
+
+
+def cases(condition: Term, then: Operand, otherwise: Operand) -> Term:
+    """Return ``then`` where the condition holds, else ``otherwise``."""
+    return Cases(condition, as_term(then), as_term(otherwise))
