@@ -1,7 +1,11 @@
 """Explanation: the derivation, the notations, the code, the stability of a network."""
 
+from glassnet.explain.derivation import Derivation as Derivation
+from glassnet.explain.derivation import derive as derive
 from glassnet.explain.notation import Notation as Notation
 from glassnet.explain.notation import convert_weights as convert_weights
 from glassnet.explain.notation import get_notation as get_notation
 from glassnet.explain.notation import notation_table as notation_table
 from glassnet.explain.notation import shape as shape
+from glassnet.explain.stability import stability as stability
+from glassnet.explain.stability_report import StabilityReport as StabilityReport

@@ -90,6 +90,15 @@ class Row:
         return self.run.lost
 
     @property
+    def saved(self) -> float:
+        """The digits that the stable form saves over the one that the network runs."""
+        run, stable = self.run, self.stable
+        by_value = run.value.lost - stable.value.lost
+        if run.gradient is None or stable.gradient is None:
+            return by_value
+        return max(by_value, run.gradient.lost - stable.gradient.lost)
+
+    @property
     def place(self) -> str:
         """The op and where it stands."""
         return f"{self.op} in {self.scope}" if self.scope else self.op
@@ -133,16 +142,15 @@ class StabilityReport:
     @property
     def losing(self) -> tuple[Row, ...]:
         """The rows where the network itself runs a naive form that loses digits on this batch."""
-        return tuple(
-            r for r in self.rows if r.form == "naive" and r.lost > r.stable.lost + _NOTICED
-        )
+        return tuple(r for r in self.rows if r.saved > _NOTICED)
 
     def __iter__(self) -> Iterator[Row]:
         return iter(self.rows)
 
     # --- as text --------------------------------------------------------------------------------
     def __str__(self) -> str:
-        lines = [*_filled(self._title()), *_filled(self._verdict()), ""]
+        lines = [*_filled(self._title()), *_filled(self._verdict())]
+        lines += [_LEGEND, ""] if self.rows else [""]
         for row in self._told():
             lines += [*_table(row), ""]
         quiet = self._quiet()
@@ -202,10 +210,13 @@ class StabilityReport:
     # --- as a document --------------------------------------------------------------------------
     def document(self) -> Document:
         """Return the report as a document, for LaTeX, HTML and Markdown."""
-        blocks: list[Heading | Paragraph | Table] = [Paragraph(self._verdict())]
+        blocks: list[Heading | Paragraph | Table] = [
+            Paragraph(f"{self._title()} {self._verdict()}"),
+            Paragraph(_HOW_TO_READ),
+        ]
         for row in self._told():
             blocks += [
-                Heading(row.place, 2),
+                Heading(row.place),
                 Table(_HEADER, tuple(_cells(t) for t in row.trials), _caption(row)),
                 Paragraph(_mend(row)),
             ]
@@ -218,13 +229,22 @@ class StabilityReport:
                 for k, trial in enumerate(self.ladder[0].trials)
             )
             blocks += [
-                Heading("The same inputs, scaled", 2),
+                Heading("The same inputs, scaled"),
                 Table(header, rows, f"{self.rows[self.last].place}: digits lost, by largest input"),
             ]
-        return Document(self._title(), tuple(blocks))
+        return Document(f"The stability of {self.model!r}", tuple(blocks))
 
 
-_HEADER = ("form", "runs", "error", "median", "digits lost", "gradient error", "digits lost")
+_HEADER = ("form", "runs", "error", "median", "lost", "gradient", "lost")
+_LEGEND = (
+    "▸ runs in this network; value, gradient: the largest relative error; lost: digits it costs."
+)
+_HOW_TO_READ = (
+    "Each form is computed on the inputs that the op gets for this batch. The errors are relative, "
+    "the largest and the median one of the entries; “lost” are the decimal digits that the largest "
+    "costs. The gradient is the derivative of the loss by the op's input, its errors measured by "
+    "its largest entry; – where no weight is trained through the op."
+)
 
 
 def _is_noticed(row: Row) -> bool:
@@ -251,10 +271,10 @@ def _cells(trial: Trial) -> tuple[str, ...]:
         trial.formula,
         "yes" if trial.runs else "",
         str(trial.value),
-        shown(trial.value.median) if np.isfinite(trial.value.median) else "-",
+        shown(trial.value.median) if np.isfinite(trial.value.median) else "–",
         _lost(trial.value),
-        "" if gradient is None else str(gradient),
-        "" if gradient is None else _lost(gradient),
+        "–" if gradient is None else str(gradient),
+        "–" if gradient is None else _lost(gradient),
     )
 
 
@@ -263,11 +283,18 @@ def _caption(row: Row) -> str:
     return f"{entries} entries, inputs from {row.span[0]:.4g} to {row.span[1]:.4g}"
 
 
+_REST = (
+    "; what it loses all the same comes from adding up many numbers, from a slope that is near 0, "
+    "or from inputs whose own rounding matters so much"
+)
+
+
 def _mend(row: Row) -> str:
-    if row.form == "naive" and row.lost > row.stable.lost + _NOTICED:
+    if row.saved > _NOTICED:
         return f"The network runs the form that loses digits. {row.advice}"
     if row.form == "stable":
-        return f"The network runs the stable form. {row.advice}"
+        rest = _REST if row.lost > _NOTICED else ""
+        return f"The network runs the stable form{rest}. {row.advice}"
     return row.advice
 
 

@@ -70,6 +70,8 @@ class Composed:
         other: the other form: the stable one, or the naive one.
         exact: the form to compute in higher precision.
         advice: the change that saves the digits.
+        centred: whether the value lies around 0, so that its errors are to be measured by its
+            largest entry: one that happens to be near 0 has few digits in any form.
         places: which input a node stands for, by the id of the node.
         inside: the nodes from the inputs to the value, in order, the value last.
     """
@@ -82,6 +84,7 @@ class Composed:
     other: Form
     exact: Callable[..., Tensor]
     advice: str
+    centred: bool
     places: Mapping[int, int]
     inside: tuple[Tensor, ...]
 
@@ -109,6 +112,7 @@ class _Trap:
     advice: str
     exact: Callable[[Axes], Callable[..., Tensor]] | None = None
     stable: bool = False
+    centred: bool = False
     unless: Pattern = None
     """What the first input is not to be: the maximum taken out already."""
 
@@ -295,6 +299,7 @@ TRAPS = (
         ),
         "Bring the inputs near 0 before (layers.Normalization, or a bias less): x f and mean f "
         "cancel where the mean is large beside the spread.",
+        centred=True,
     ),
     _Trap(
         "norm",
@@ -375,6 +380,7 @@ def _told(
         Form(formula, other(axes)),
         (trap.exact or other)(axes),
         trap.advice,
+        trap.centred,
         places,
         inside,
     )
