@@ -110,8 +110,9 @@ class NumpyPrinter:
         if abs(term.top) != 1:
             above.insert(0, Number(abs(term.top)))
         above += term.factors
-        alone = len(above) == 1 or all(map(is_truth, above))
-        written = [self._factor(f, alone and i == 0, i) for i, f in enumerate(above)] or ["1"]
+        bare = any(not is_truth(f) for f in term.factors)
+        written = [self._factor(f, i == 0, len(above) == 1, bare) for i, f in enumerate(above)]
+        written = written or ["1"]
         if len(written) == 1 and term.bottom == 1 and not term.divisors:
             level = 2 if above and isinstance(above[0], MatrixProduct) else 3
         else:
@@ -127,15 +128,12 @@ class NumpyPrinter:
             text += f" / {joined}" if len(below) == 1 else f" / ({joined})"
         return (f"-{text}", 1) if term.top < 0 else (text, level)
 
-    def _factor(self, term: Term, alone: bool, place: int) -> str:
-        """A factor; a truth value beside an array may stay what it is."""
-        if alone and is_truth(term):
+    def _factor(self, term: Term, first: bool, alone: bool, bare: bool) -> str:
+        """A factor; ``bare`` where a truth value stands beside an array of numbers."""
+        if is_truth(term) and not bare:
             return self.number(term)
-        if alone and isinstance(term, MatrixProduct):
-            return self.print(term, 2)
-        if isinstance(term, Quotient) and place == 0:
-            return self.print(term, 2)
-        return self.print(term, 3)
+        inside = (alone and isinstance(term, MatrixProduct)) or isinstance(term, Quotient)
+        return self.print(term, 2 if first and inside else 3)
 
     def _quotient(self, term: Quotient) -> tuple[str, int]:
         top, below = term.numerator, term.denominator
