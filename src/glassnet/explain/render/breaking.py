@@ -82,12 +82,14 @@ def segments(row: Row, width: float) -> list[Row]:
 
     They stand one after the other and the reader's window decides where lines end.
     """
-    found: list[Row] = []
+    groups = [_pieces(row)]
     for limit in (_SUM, _PRODUCT, _INSIDE + _SUM, 2 * _INSIDE + _PRODUCT, float("inf")):
-        found = _joined(_pieces(row), limit)
-        if all(width_of(piece) <= width for piece in found):
-            break
-    return found
+        parted: list[list[_Piece]] = []
+        for group in groups:
+            fits = width_of(_whole(group)) <= width
+            parted += [group] if fits else _parted(group, limit)
+        groups = parted
+    return [_whole(group) for group in groups]
 
 
 def sides(row: Row) -> tuple[Row, Row]:
@@ -111,8 +113,8 @@ def _best(
         for j in range(i, len(pieces)):
             length += widths[j]
             if length > _NEAR * width and j > i:  # the sum is a guess, told by the whole
-                whole = _regrouped([item for piece in pieces[i : j + 1] for item in piece.items])
-                length = max(length if gap == 0 else 0, measure(whole) + indent * pieces[i].level)
+                whole = measure(_whole(pieces[i : j + 1])) + indent * pieces[i].level
+                length = whole if gap else max(length, whole)
             over = max(0.0, length - width)
             price = cost[i] + _LINE + piece.price + _OVERFLOW * over
             if price < cost[j + 1]:
@@ -124,35 +126,44 @@ def _best(
     while end:
         start = begin[end]
         items = [item for piece in pieces[start:end] for item in piece.items]
+        while isinstance(items[-1], Space):
+            items.pop()
         lines.append(Line(_regrouped(items), pieces[start].level))
         end = start
     return lines[::-1]
 
 
-def _joined(pieces: list[_Piece], limit: float) -> list[Row]:
-    groups: list[list[Node]] = [list(pieces[0].items)]
+def _parted(pieces: list[_Piece], limit: float) -> list[list[_Piece]]:
+    """Part before each piece whose price is at most ``limit``."""
+    groups = [[pieces[0]]]
     for piece in pieces[1:]:
         if piece.price <= limit:
             groups.append([])
-        groups[-1] += piece.items
-    return [_regrouped(items) for items in groups]
+        groups[-1].append(piece)
+    return groups
+
+
+def _whole(pieces: list[_Piece]) -> Row:
+    return _regrouped([item for piece in pieces for item in piece.items])
 
 
 # -- pieces ------------------------------------------------------------------------------------
 
 
 def _pieces(row: Row) -> list[_Piece]:
-    found = _of_row(row, 0)
-    merged: list[_Piece] = []
-    seen = False
-    for piece in found:
+    """Return the pieces of an equation; a short left side stays with its equals sign."""
+    found: list[_Piece] = []
+    since = 0  # the pieces of this equation so far; a wide space begins another
+    for piece in _of_row(row, 0):
         first = piece.items[0]
         relation = isinstance(first, Operator) and first.kind == "relation"
-        if relation and not seen:  # the left side stays with its equals sign where that goes
-            piece = replace(piece, price=piece.price + _SUM if len(merged) < 3 else piece.price)
-            seen = True
-        merged.append(piece)
-    return merged
+        if relation and 0 < since < 3:
+            piece = replace(piece, price=piece.price + _SUM)
+        since = -1000 if relation else since + 1
+        found.append(piece)
+        if isinstance(piece.items[-1], Space) and piece.items[-1].width >= 1:
+            since = 0
+    return found
 
 
 def _of_row(row: Row, depth: int) -> list[_Piece]:
@@ -229,8 +240,6 @@ def _regrouped(items: list[Node]) -> Row:
             item = replace(item, base=fence) if isinstance(item, Scripted) else fence
         stack[-1].append(item)
     rest = [item for level in stack for item in level]
-    while rest and isinstance(rest[-1], Space):
-        rest.pop()
     return Row(tuple(rest))
 
 
@@ -298,6 +307,10 @@ def _grid_width(node: Grid) -> float:
         max(width_of(cells[i]) for cells in node.rows if i < len(cells)) for i in range(columns)
     ]
     return sum(widths) + 1.0 * max(columns - 1, 0) + 1.2
+
+
+TALL = 1.5
+"""From this height on, in em, a bracket must grow; lower, indices and exponents jut out of it."""
 
 
 def height_of(node: Node) -> float:

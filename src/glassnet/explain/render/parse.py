@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from glassnet.explain.render import symbols
 from glassnet.explain.render.tree import (
+    PRIME,
     Accent,
     Fence,
     Fraction,
@@ -124,7 +125,7 @@ class _Parser:
         while (sign := self._peek()) in ("^", "_", "'"):
             self.at += 1
             if sign == "'":
-                above = Row((*(above or ()), Symbol(r"\prime", "′", upright=True)))
+                above = Row((*(above or ()), PRIME))
             elif (above if sign == "^" else below) is not None:
                 raise self._error(f"two {sign!r} at the same thing", self.at - 1)
             elif sign == "^":

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from glassnet.explain.render.breaking import TALL, height_of
 from glassnet.explain.render.symbols import (
     BLACKBOARD,
     BRACKET_LATEX,
@@ -22,6 +23,7 @@ from glassnet.explain.render.symbols import (
     SIGNS,
 )
 from glassnet.explain.render.tree import (
+    PRIME,
     Accent,
     Bracket,
     Fence,
@@ -48,7 +50,8 @@ _MARKDOWN_WORDS = {
     r"\ ": r"\space", r"\{": r"\lbrace", r"\}": r"\rbrace", r"\|": r"\Vert", "|": r"\vert",
     "<": r"\lt", ">": r"\gt",
 }  # fmt: skip
-_SIZES = ((1.3, ""), (1.9, "big"), (2.5, "Big"), (3.1, "bigg"))
+_BARS = "|‖"
+_SIZES = ((TALL, ""), (1.9, "big"), (2.5, "Big"), (3.1, "bigg"))
 
 
 @dataclass(frozen=True)
@@ -134,7 +137,7 @@ class Source:
         if isinstance(node.base, Row | Fraction | Root | Grid):
             base = f"{{{base}}}"
         above = below = ""
-        if node.above is not None and set(node.above) == {_PRIME}:
+        if node.above is not None and set(node.above) == {PRIME}:
             above = "'" * len(node.above)
         elif node.above is not None:
             above = "^" + self._script(node.above)
@@ -152,7 +155,8 @@ class Source:
 
     def _fence(self, node: Fence) -> str:
         opening, closing = self._bracket_sign(node.opening), self._bracket_sign(node.closing)
-        if not node.grows:
+        low = height_of(node.body) < TALL and node.opening not in _BARS
+        if low or not node.grows:
             return f"{_spaced(opening)}{self(node.body)}{_before(closing)}"
         return f"\\left{opening} {self(node.body)} \\right{closing}"
 
@@ -176,7 +180,6 @@ class Source:
         return f"\\underbrace{self._braced(node.body)}{' ' * self.markdown}{label}"
 
 
-_PRIME = Symbol(r"\prime", "′", upright=True)
 _PRINTERS: dict[type, Callable[[Source, Any], str]] = {
     Row: Source._row,
     Symbol: Source._symbol,

@@ -176,6 +176,8 @@ Node = (
     | Row
 )
 
+PRIME = Symbol(r"\prime", "′", upright=True)
+
 
 def core(node: Node) -> Node:
     """Return what carries the scripts: ``W`` of ``W^{[2]}``; the node itself where it has none."""
