@@ -11,6 +11,9 @@ differentiated and shown.
 ['loss']
 """
 
+from importlib import import_module as _import_module
+from typing import Any as _Any
+
 from glassnet import activations as activations
 from glassnet import backend as backend
 from glassnet import callbacks as callbacks
@@ -48,7 +51,22 @@ from glassnet.metrics import Metric as Metric
 from glassnet.files import load as load
 from glassnet.models import Model as Model
 from glassnet.models import Sequential as Sequential
+from glassnet.models.explaining import use_readers as _use_readers
 from glassnet.optimizers import Optimizer as Optimizer
 from glassnet.regularizers import Regularizer as Regularizer
 
 __version__ = "0.1.0"
+
+
+def _explain() -> _Any:
+    """The readers of models; loaded when first asked for, so that importing glassnet stays quick."""
+    return _import_module("glassnet.explain")
+
+
+_use_readers(_explain)
+
+
+def __getattr__(name: str) -> _Any:
+    if name == "explain":
+        return _explain()
+    raise AttributeError(f"module 'glassnet' has no attribute {name!r}")

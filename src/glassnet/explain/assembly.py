@@ -132,6 +132,7 @@ def _forward(derivation: Derivation) -> Iterator[Block]:
             title = f"Layer {number[0]}: " if call.layer._weights else ""
             again = f", call {number[1]}" if number[1] > 1 else ""
             yield Heading(f"{title}{_told(call.layer).strip('`')}{again}", 2)
+            yield from _summary(call.layer)
         yield from (formula_of(derivation, s) for s in group)
 
 
@@ -154,7 +155,7 @@ def _backward(derivation: Derivation) -> Iterator[Block]:
     if steps_behind:
         yield Heading("The derivative of the loss, step by step", 2)
         for sentence, latex in steps_behind:
-            yield Formula(latex, rule=sentence + ".")
+            yield Formula(latex, rule=sentence + ":")
     steps = [s for s in derivation.steps if s.phase == "backward"]
     for layer, group in groupby(steps, key=lambda s: s.layer):
         yield Heading("The loss" if layer is None else f"Layer {layer}", 2)
@@ -167,6 +168,10 @@ def _update(derivation: Derivation) -> Iterator[Block]:
     if not steps:
         return
     yield Heading("Update")
+    yield from _summary(derivation.model.optimizer)
+    told_states = _state_sentence(derivation)
+    if told_states:
+        yield Paragraph(told_states)
     weights = {id(v): v for v in derivation.recorded.variables}
     groups: dict[tuple[str, ...], list[Variable]] = {}
     lines: dict[int, list[Step]] = {}
@@ -190,6 +195,32 @@ def _update(derivation: Derivation) -> Iterator[Block]:
         yield Paragraph(f"For each weight $\\theta$ of {names}:")
         yield from (Formula(latex) for latex in general)
     yield from (formula_of(derivation, s) for s in last)
+
+
+def _state_sentence(derivation: Derivation) -> str:
+    """What the letters of the update stand for."""
+    names = derivation.names
+    states = {
+        names.of[id(v)].letter: state
+        for v in derivation.recorded.updates
+        for weight, state in [derivation.recorded.states.get(id(v), (None, ""))]
+        if weight is not None
+    }
+    told = [
+        f"${name_latex(Name(letter, of=Name('theta')))}$ is its {state.replace('_', ' ')}"
+        for letter, state in states.items()
+    ]
+    kept = "; for a weight $\\theta$ the optimizer keeps a state: " + listing(told) if told else ""
+    return f"$\\eta$ is the learning rate and $t$ counts the steps made so far{kept}."
+
+
+def _summary(brick: Any) -> Iterator[Paragraph]:
+    """The first sentence of a brick's documentation."""
+    text = " ".join((type(brick).__doc__ or "").strip().split("\n\n")[0].split())
+    sentence = text.split("``: ")[-1].split(". ")[0].rstrip(".")
+    sentence = sentence.replace("``", "`")
+    if sentence and "$" not in sentence:
+        yield Paragraph(f"{sentence[0].upper()}{sentence[1:]}.")
 
 
 def _owner(derivation: Derivation, step: Step) -> Variable | None:
@@ -222,4 +253,3 @@ def _renamed(name: Name, own: Name, theta: Name) -> Name:
     if name.of == own:
         return Name(name.letter, of=theta, index=name.index)
     return name
-

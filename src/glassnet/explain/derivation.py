@@ -24,7 +24,11 @@ from glassnet.explain.naming import name_nodes
 from glassnet.explain.orientation import Orientation
 from glassnet.explain.prose import rule_of, users_of
 from glassnet.explain.recorded import record_step
-from glassnet.explain.render import to_html, to_latex, to_markdown, to_text, write
+from glassnet.explain.render.html import to_html
+from glassnet.explain.render.latex import to_latex
+from glassnet.explain.render.markdown import to_markdown
+from glassnet.explain.render.text import to_text
+from glassnet.explain.render.unicode import unicode
 from glassnet.models.data import Batch
 from glassnet.nest import flatten
 from glassnet.notation import Notation, get_notation
@@ -140,8 +144,6 @@ class Derivation:
 
     def unicode(self, name: str) -> str:
         """Return the equation that defines ``name`` as plain text."""
-        from glassnet.explain.render.unicode import unicode
-
         return unicode(self.step(name).latex)
 
     @cached_property
@@ -196,6 +198,8 @@ class Derivation:
 
     def save(self, path: str | Path) -> Path:
         """Write the derivation; the ending chooses the format: .html, .tex, .md, .txt."""
+        from glassnet.explain.render import write
+
         return write(self.document, path)
 
     def __str__(self) -> str:

@@ -80,6 +80,7 @@ class EquationWriter:
         self.constants: dict[int, np.ndarray] = {}
         """The arrays among the constants, by the id of their node."""
         self.definitions: dict[int, tuple[Quantity, Term]] = {}
+        self._first: set[int] = set()
         forward = topological([step.cost, *step.outputs])
         self._forward = {id(n) for n in forward}
         self.order = topological(
@@ -95,6 +96,7 @@ class EquationWriter:
         """The names of targets that are taken to sum to 1 for each example."""
         for node in self.order:
             self.terms[id(node)] = self._term(node)
+        self._of_data = self._common_terms_of_data()
 
     # --- one node -----------------------------------------------------------------------------
     def _term(self, node: Tensor) -> Term:
@@ -205,12 +207,38 @@ class EquationWriter:
             return "T"
         return "G" if id(node) in self._backward else "U"
 
+    def _common_terms_of_data(self) -> dict[Term, Quantity]:
+        """Functions of inputs and targets alone that have a name: they are called by it everywhere.
+
+        The class numbers as rows of 0 and 1 occur in the loss and in its derivative.
+        """
+        leaves = {self.names.of[id(t)] for t in (*self.step.inputs, *self.step.targets)}
+        found: dict[Term, Quantity] = {}
+        for node in self.order:
+            quantity, term = self.definitions.get(id(node), (None, None))
+            if quantity is None or not isinstance(term, Applied) or not term.arguments:
+                continue
+            if all(isinstance(a, Quantity) and a.name in leaves for a in term.arguments):
+                found[term] = quantity
+                self._first.add(id(node))
+        return found
+
+    def _with_names(self, term: Term) -> Term:
+        """The term with common terms of the data called by their names."""
+        if term in self._of_data:
+            return self._of_data[term]
+        if not self._of_data or not term.parts:
+            return term
+        return term.rebuilt(tuple(map(self._with_names, term.parts)))
+
     # --- all of them --------------------------------------------------------------------------
     def equations(self) -> list[Equation]:
         """Return the equations in an order in which each uses only what stands before it."""
         found = {id(n): self._equation(n) for n in self.order if id(n) in self.definitions}
+        first = [e for i, e in found.items() if i in self._first and i not in self._forward]
         forward = [e for i, e in found.items() if i in self._forward]
-        backward = [e for i, e in found.items() if i in self._backward]
+        forward = _before_the_cost(forward, first)
+        backward = [e for i, e in found.items() if i in self._backward and i not in self._first]
         backward += self._aliases()
         others = [e for i, e in found.items() if i not in self._forward | self._backward]
         return [*forward, *self._from_the_back(backward), *others, *self._updates()]
@@ -225,6 +253,10 @@ class EquationWriter:
             phase, of = "backward", self._primal.get(str(quantity.name))
         else:
             phase = "update"
+        if id(node) in self._first:
+            phase = "cost" if phase == "backward" else phase
+        else:
+            term = self._with_names(term)
         drawn = any(i is STEP for i in node.inputs)
         return Equation(quantity, term, node, phase, layer, of, None, drawn)
 
@@ -282,6 +314,12 @@ class EquationWriter:
             owner = self.step.states.get(id(variable), (variable, ""))[0]
             layer = self.names.of[id(owner)].layer
             yield Equation(quantity, term, node, "update", layer, None, variable)
+
+
+def _before_the_cost(forward: list[Equation], first: list[Equation]) -> list[Equation]:
+    """Put what is made of the targets alone in front of the loss that uses it."""
+    place = next((i for i, e in enumerate(forward) if e.phase == "cost"), len(forward))
+    return [*forward[:place], *first, *forward[place:]]
 
 
 def plain_formula(node: Tensor, terms: Sequence[Term]) -> Term:

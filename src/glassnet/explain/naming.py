@@ -136,7 +136,7 @@ def _state_name(step: RecordedStep, names: Names, variable: Variable) -> Name:
     if id(variable) in step.states:
         weight, name = step.states[id(variable)]
         return Name(STATE_LETTERS.get(name, _letter_of(name)), of=names.of[id(weight)])
-    known = {"learning_rate": "alpha", "iteration": "t"}
+    known = {"learning_rate": "eta", "iteration": "t"}
     return Name(known.get(variable.name or "", _letter_of(variable.name or "v")))
 
 
@@ -177,9 +177,9 @@ def _claim(call: Call, claimed: set[int]) -> Iterator[Tensor]:
 
 
 def _name_cost(step: RecordedStep, names: Names) -> None:
-    for node in topological([step.cost]):
+    for node in topological([step.cost, *step.gradients]):
         if node.op is not None and node.symbol and id(node) not in names.of:
-            names.give(node, Name(node.symbol))
+            names.give(node, Name(node.symbol, names.numbers.get(id(node), (None, 0))[0]))
     names.of.pop(id(step.cost), None)
     names.give(step.cost, Name("J"))
 

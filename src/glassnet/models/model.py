@@ -22,6 +22,7 @@ from glassnet.models import loop
 from glassnet.models.arranging import TURNED, arranged, is_turned
 from glassnet.models.compiled import CompiledLoss, CompiledMetrics
 from glassnet.models.configuration import network_arguments, network_config
+from glassnet.models.explaining import Explained
 from glassnet.models.network import Network
 from glassnet.models.running import Progress
 from glassnet.models.saving import SavedModel
@@ -37,7 +38,7 @@ _recording_lock = threading.RLock()  # threads may predict at once; one of them 
 
 
 @LAYERS.add("Functional")
-class Model(SavedModel):
+class Model(SavedModel, Explained):
     """A network of layers, with the means to train it.
 
     Made from symbolic tensors, ``Model(inputs, outputs)``, or by a subclass that makes layers in

@@ -23,8 +23,10 @@ class MatMul(Op):
 
     name = "matmul"
     rules = (
-        "A matrix product carries the derivative back to its first factor through the transpose of the second",
-        "The derivative by the second factor of a matrix product gathers, over all rows, the first factor times what comes back",
+        "In a matrix product the derivative goes back to one factor through the transpose of the "
+        "other",
+        "The derivative by the weights of a matrix product is what comes back times the transpose "
+        "of what went in; the product adds it up over the examples",
     )
 
     def infer(self, a: Tensor, b: Tensor) -> tuple[Shape, np.dtype]:
