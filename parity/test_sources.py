@@ -1,0 +1,211 @@
+"""The emitted Keras and PyTorch programs give glassnet's outputs.
+
+Each program is run in a fresh interpreter that can't import glassnet, many of them in one, since
+starting a framework takes seconds. Outputs agree to 1e-5 of the largest entry.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from drawn_models import drawn_case
+from networks_for_sources import NETWORKS
+from test_models import moderate
+
+import glassnet as gn
+from glassnet.explain.code.keras_source import keras_source
+from glassnet.explain.code.torch_source import torch_source
+from glassnet.explain.code.weights import write_weights
+from glassnet.nest import flatten, pack_like
+
+HERE = Path(__file__).parent
+WRITERS: dict[str, Callable[..., str]] = {"keras": keras_source, "torch": torch_source}
+DRAWN = 42
+TOLERANCE = 1e-5
+
+_spec = importlib.util.spec_from_file_location(
+    "contract_layer_cases", HERE.parent / "tests" / "contracts" / "layer_cases.py"
+)
+assert _spec is not None
+assert _spec.loader is not None
+contract = importlib.util.module_from_spec(_spec)
+sys.modules["contract_layer_cases"] = contract  # dataclasses look there
+_spec.loader.exec_module(contract)
+
+
+@dataclass
+class Trial:
+    """A model with inputs, in the order of the model's."""
+
+    model: Any
+    inputs: list[np.ndarray]
+    targets: list[np.ndarray] = field(default_factory=list)
+
+    def outputs(self) -> list[np.ndarray]:
+        """Return what glassnet gives."""
+        given = pack_like(self.model.input, self.inputs)
+        return [np.asarray(y) for y in flatten(self.model(given, training=False))]
+
+
+def with_drawn_weights(model: Any, seed: int) -> Any:
+    """Give a model weights that keep sums moderate."""
+    rng = np.random.default_rng(seed)
+    values = [
+        moderate(w.name, w.shape, rng) if w.dtype.kind == "f" else w.value for w in model.weights
+    ]
+    model.set_weights(values)
+    return model
+
+
+def drawn_trial(seed: int) -> Trial:
+    gn.utils.clear_session()
+    case = drawn_case(gn, seed)
+    with_drawn_weights(case.model, seed).compile(**case.compiled)
+    return Trial(case.model, [case.x])
+
+
+def layer_trial(name: str, number: int) -> Trial:
+    """A model of one layer, as the contract tests try it."""
+    gn.utils.clear_session()
+    case = contract.CASES[name][number]
+    rng = np.random.default_rng(1)
+    layer = gn.layers.LAYERS.entries[name](**case.arguments)
+    if case.prepare is not None:
+        case.prepare(layer)
+    shapes = case.shape if isinstance(case.shape, list) else [case.shape]
+    arrays = [case.draw(rng, shape) for shape in shapes]
+    arrays = [a.astype("float32") if a.dtype.kind == "f" else a for a in arrays]
+    holes = [gn.Input(a.shape[1:], dtype=a.dtype.name, name=f"x{i}") for i, a in enumerate(arrays)]
+    call = {k: v for k, v in case.call.items() if isinstance(v, np.ndarray)}
+    more = [gn.Input(v.shape[1:], dtype=v.dtype.name, name=k) for k, v in call.items()]
+    given = holes if isinstance(case.shape, list) else holes[0]
+    out = layer(given, **dict(zip(call, more, strict=True)))
+    inputs = [*holes, *more]
+    model = gn.Model(inputs if len(inputs) > 1 else inputs[0], out)
+    if case.prepare is None:
+        with_drawn_weights(model, 3)
+    return Trial(model, [*arrays, *call.values()])
+
+
+def activation_trial(name: str) -> Trial:
+    """A table and an image through one activation."""
+    gn.utils.clear_session()
+    model = gn.Sequential(
+        [
+            gn.Input((4, 5, 3)),
+            gn.layers.Conv2D(4, 2, activation=name),
+            gn.layers.Activation(name),
+            gn.layers.Flatten(),
+            gn.layers.Dense(6, activation=name),
+        ]
+    )
+    x = np.random.default_rng(5).normal(0, 3, (4, 4, 5, 3)).astype("float32")
+    return Trial(with_drawn_weights(model, 2), [x])
+
+
+ACTIVATIONS = [n for n in gn.activations.ACTIVATIONS.entries if n != "threshold"]
+LAYERS = [
+    (name, i) for name, cases in contract.CASES.items() for i in range(len(cases))
+]
+
+
+def network_trial(name: str) -> Trial:
+    gn.utils.clear_session()
+    model, inputs = NETWORKS[name](np.random.default_rng(7))
+    return Trial(with_drawn_weights(model, 1), inputs)
+
+
+TRIALS: dict[str, Callable[[], Trial]] = {
+    **{f"drawn_{seed}": lambda seed=seed: drawn_trial(seed) for seed in range(DRAWN)},  # type: ignore[misc]
+    **{f"layer_{n}_{i}": lambda n=n, i=i: layer_trial(n, i) for n, i in LAYERS},  # type: ignore[misc]
+    **{f"activation_{n}": lambda n=n: activation_trial(n) for n in ACTIVATIONS},  # type: ignore[misc]
+    **{f"network_{n}": lambda n=n: network_trial(n) for n in NETWORKS},  # type: ignore[misc]
+}
+UNSAYABLE: dict[str, set[str]] = {
+    "keras": set(),
+    "torch": set(),
+}
+"""Trials that a framework can't say, each refused with an error that names the layer."""
+
+
+@pytest.fixture(scope="module", params=["keras", "torch"])
+def ran(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Write all programs of a framework and run them; return the framework and the folder."""
+    framework = request.param
+    folder = tmp_path_factory.mktemp(framework)
+    for name, make in TRIALS.items():
+        if name in UNSAYABLE[framework]:
+            continue
+        trial = make()
+        write = WRITERS[framework]
+        (folder / f"{name}.py").write_text(write(trial.model))
+        np.savez(
+            folder / f"{name}.in.npz", **{f"x{i}": x for i, x in enumerate(trial.inputs)}
+        )
+        np.savez(
+            folder / f"{name}.ref.npz", **{f"y{i}": y for i, y in enumerate(trial.outputs())}
+        )
+    run_all(folder)
+    return framework, folder
+
+
+def run_all(folder: Path) -> None:
+    """Run the programs of a folder in one fresh interpreter."""
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    environment |= {"KERAS_BACKEND": "jax"}
+    runner = [sys.executable, str(HERE / "source_runner.py"), str(folder)]
+    subprocess.run(runner, env=environment, check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("name", TRIALS)
+def test_outputs_are_glassnets(ran: Any, name: str) -> None:
+    framework, folder = ran
+    if name in UNSAYABLE[framework]:
+        trial = TRIALS[name]()
+        with pytest.raises(ValueError, match="layer '"):
+            WRITERS[framework](trial.model)
+        return
+    failed = folder / f"{name}.err"
+    assert not failed.exists(), failed.read_text()
+    with np.load(folder / f"{name}.out.npz") as found, np.load(folder / f"{name}.ref.npz") as ref:
+        assert set(found) == set(ref)
+        for key in ref:
+            theirs, ours = found[key].astype(np.float64), ref[key].astype(np.float64)
+            assert theirs.shape == ours.shape
+            scale = max(1.0, float(np.abs(ours).max(initial=0)))
+            assert float(np.abs(theirs - ours).max(initial=0)) <= TOLERANCE * scale
+
+
+@pytest.mark.parametrize("framework", WRITERS)
+def test_weights_are_read_from_a_file(framework: str, tmp_path: Path) -> None:
+    trial = network_trial("images")
+    source = WRITERS[framework](trial.model, weights="file")
+    (tmp_path / "program.py").write_text(source)
+    write_weights(trial.model, tmp_path / "weights.npz")
+    np.savez(tmp_path / "program.in.npz", x0=trial.inputs[0])
+    run_all(tmp_path)
+    assert not (tmp_path / "program.err").exists(), (tmp_path / "program.err").read_text()
+    with np.load(tmp_path / "program.out.npz") as found:
+        np.testing.assert_allclose(found["y0"], trial.outputs()[0], rtol=0, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("framework", WRITERS)
+def test_new_weights_are_drawn(framework: str, tmp_path: Path) -> None:
+    """Without weights the program runs, and draws weights of the same shapes and spread."""
+    trial = network_trial("images")
+    (tmp_path / "program.py").write_text(WRITERS[framework](trial.model, weights=None))
+    np.savez(tmp_path / "program.in.npz", x0=trial.inputs[0])
+    run_all(tmp_path)
+    assert not (tmp_path / "program.err").exists(), (tmp_path / "program.err").read_text()
+    with np.load(tmp_path / "program.out.npz") as found:
+        assert found["y0"].shape == trial.outputs()[0].shape
+        assert np.isfinite(found["y0"]).all()
