@@ -21,7 +21,8 @@ from glassnet.formulas.terms import Sum as Sum
 from glassnet.formulas.terms import Term as Term
 from glassnet.formulas.terms import Transposed as Transposed
 from glassnet.formulas.building import call as call
-from glassnet.formulas.building import cases as cases
+from glassnet.formulas.conditions import cases as cases
+from glassnet.formulas.conditions import negated as negated
 from glassnet.formulas.building import compare as compare
 from glassnet.formulas.building import divide as divide
 from glassnet.formulas.building import matrix_product as matrix_product

@@ -11,7 +11,6 @@ from glassnet.formulas.functions import Function
 from glassnet.formulas.shapes import broadcast
 from glassnet.formulas.terms import (
     Applied,
-    Cases,
     Indicator,
     MatrixProduct,
     Number,
@@ -40,6 +39,7 @@ def add(terms: Iterable[Operand]) -> Term:
     flat: list[Term] = []
     for term in map(as_term, terms):
         flat += term.terms if isinstance(term, Sum) else (term,)
+    flat = united(flat)
     whole = broadcast(*(t.shape for t in flat))
     kept = [t for t in flat if not (isinstance(t, Number) and t.value == 0)]
     numbers = [t.value for t in kept if isinstance(t, Number)]
@@ -67,7 +67,7 @@ def multiply(terms: Iterable[Operand]) -> Term:
             factors += term.factors
         elif term.shape == ():
             scalars.append(term)
-        else:
+        elif not (isinstance(term, Indicator) and term in factors):  # 1 or 0: its own square
             factors.append(term)
     return _product(top, bottom, scalars, divisors, factors)
 
@@ -211,6 +211,5 @@ def compare(relation: str, first: Operand, second: Operand) -> Term:
     return Indicator(relation, as_term(first), as_term(second))
 
 
-def cases(condition: Term, then: Operand, otherwise: Operand) -> Term:
-    """Return ``then`` where the condition holds, else ``otherwise``."""
-    return Cases(condition, as_term(then), as_term(otherwise))
+# Choices are tidied with sums and products, and sums and products with choices.
+from glassnet.formulas.conditions import united  # noqa: E402

@@ -51,8 +51,8 @@ from glassnet.ops.comparison import maximum as maximum
 from glassnet.ops.comparison import minimum as minimum
 from glassnet.ops.comparison import not_equal as not_equal
 from glassnet.ops.comparison import where as where
-from glassnet.ops.functions import erf as erf
-from glassnet.ops.functions import erfc as erfc
+from glassnet.ops.error_function import erf as erf
+from glassnet.ops.error_function import erfc as erfc
 from glassnet.ops.functions import exp2 as exp2
 from glassnet.ops.functions import expm1 as expm1
 from glassnet.ops.functions import hypot as hypot

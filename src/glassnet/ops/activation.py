@@ -13,14 +13,26 @@ from typing import Any
 
 import numpy as np
 
+from glassnet.formulas import Function, Term, axis_in, call
 from glassnet.graph.dimension import Shape, display
 from glassnet.graph.op import Op, Sample
 from glassnet.graph.recording import as_tensor, record
 from glassnet.graph.tensor import Tensor
 from glassnet.ops.comparison import clip, minimum, where
 from glassnet.ops.elementwise import Grads, absolute, cast, sign, sqrt, square
-from glassnet.ops.functions import erfc, expm1, relu, sigmoid, softplus, tanh
+from glassnet.ops.error_function import normal_cdf
+from glassnet.ops.functions import expm1, relu, sigmoid, softplus, tanh
 from glassnet.ops.operands import float_operands, normalize_axis
+
+SPARSEMAX = Function("sparsemax", axes=("axis",), source="""
+def sparsemax(x, axis=-1):
+    x = np.moveaxis(x, axis, -1)
+    falling = -np.sort(-x, axis=-1)
+    excess = np.cumsum(falling, axis=-1) - 1
+    k = np.sum(np.arange(1, x.shape[-1] + 1) * falling > excess, axis=-1, keepdims=True)
+    tau = np.take_along_axis(excess, k - 1, axis=-1) / k
+    return np.moveaxis(np.maximum(x - tau, 0), -1, axis)
+""", meaning="the probabilities nearest to $x$")  # fmt: skip
 
 
 # --- pieces of straight lines -----------------------------------------------------------------
@@ -231,8 +243,7 @@ def gelu(x: Any, approximate: bool = True) -> Tensor:
     if approximate:
         inner = x * (1 + 0.044715 * square(x))
         return 0.5 * x * (1 + tanh(math.sqrt(2 / math.pi) * inner))
-    # Φ(x) = erfc(-x/√2)/2 keeps its precision where 1 + erf(x/√2) cancels.
-    return x * (0.5 * erfc(x * -math.sqrt(0.5)))
+    return x * normal_cdf(x)
 
 
 def log_sigmoid(x: Any) -> Tensor:
@@ -354,6 +365,10 @@ class Sparsemax(Op):
     """
 
     name = "sparsemax"
+    rules = (
+        "The entries that are above 0 share: each receives its derivative less their mean; the "
+        "others receive nothing",
+    )
     axis: int = 0
 
     def infer(self, x: Tensor) -> tuple[Shape, np.dtype]:
@@ -369,6 +384,9 @@ class Sparsemax(Op):
         k = xp.sum(counts, axis=self.axis, keepdims=True)
         tau = xp.take_along_axis(excess, k - 1, axis=self.axis) / k.astype(x.dtype)
         return xp.maximum(x - tau, 0)
+
+    def formula(self, node: Tensor, x: Term) -> Term:
+        return call(SPARSEMAX, x, shape=x.shape, axis=axis_in(self.axis, node.shape))
 
     def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
         chosen = cast(y > 0, g.dtype)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from glassnet.formulas import Term
 from glassnet.graph.dimension import Shape
 from glassnet.graph.op import Op, Sample
 from glassnet.graph.recording import record
@@ -43,6 +44,9 @@ class CheckedIndex(Op):
                 f"entry [{where}] is {x.flat[entry]}. "
                 + ("Number the categories from 0." if below else f"Make room for {x.max() + 1}.")
             )
+        return x
+
+    def formula(self, node: Tensor, x: Term) -> Term:
         return x
 
     @classmethod

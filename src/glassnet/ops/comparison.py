@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from glassnet.formulas import Term, compare
+from glassnet.formulas import Function, Term, call, cases, compare, negated
 from glassnet.graph import dtypes
 from glassnet.graph.dimension import Shape
 from glassnet.graph.op import Op, Sample
@@ -16,6 +16,25 @@ from glassnet.graph.recording import as_tensor, record
 from glassnet.graph.tensor import Constant, Tensor, implements
 from glassnet.ops.elementwise import Elementwise, Grads, absolute, cast
 from glassnet.ops.operands import broadcast_shapes, operands, unbroadcast
+
+MAXIMUM = Function("max", r"\operatorname{max}", "np.maximum", entrywise=True,
+                   meaning="the larger of the two, entry by entry")  # fmt: skip
+MINIMUM = Function("min", r"\operatorname{min}", "np.minimum", entrywise=True,
+                   meaning="the smaller of the two, entry by entry")  # fmt: skip
+STEP = Function("H", entrywise=True, numpy="step", source="""
+def step(x):
+    return np.heaviside(x, 0.5)
+""", meaning=r"the step: 1 where $x > 0$, $\frac{1}{2}$ where $x = 0$, else 0")  # fmt: skip
+IS_FINITE = Function("isfinite", "", "np.isfinite", entrywise=True, meaning="1 at numbers, else 0")
+IS_NAN = Function("isnan", "", "np.isnan", entrywise=True, meaning="1 at what is no number, else 0")
+IS_INF = Function("isinf", "", "np.isinf", entrywise=True, meaning="1 at infinities, else 0")
+
+CHOICE_RULE = "A choice receives the derivative where it was chosen, and 0 elsewhere"
+
+
+def _extreme_rules(which: str) -> tuple[str, str]:
+    rule = f"The derivative goes to the {which} of the two; where they tie, each receives half"
+    return rule, rule
 
 
 class Truth(Elementwise):
@@ -98,8 +117,16 @@ class GreaterEqual(Comparison):
         return xp.greater_equal(a, b)
 
 
+def _truth(node: Tensor, place: int, term: Term) -> Term:
+    """An input as 1 and 0."""
+    return term if node.inputs[place].dtype == np.bool_ else compare("!=", term, 0)
+
+
 class LogicalAnd(Comparison):
     name = "logical_and"
+
+    def formula(self, node: Tensor, a: Term, b: Term) -> Term:
+        return _truth(node, 0, a) * _truth(node, 1, b)
 
     def value(self, xp: Any, a: Any, b: Any) -> Any:
         return xp.logical_and(a, b)
@@ -108,12 +135,18 @@ class LogicalAnd(Comparison):
 class LogicalOr(Comparison):
     name = "logical_or"
 
+    def formula(self, node: Tensor, a: Term, b: Term) -> Term:
+        return call(MAXIMUM, _truth(node, 0, a), _truth(node, 1, b))
+
     def value(self, xp: Any, a: Any, b: Any) -> Any:
         return xp.logical_or(a, b)
 
 
 class LogicalXor(Comparison):
     name = "logical_xor"
+
+    def formula(self, node: Tensor, a: Term, b: Term) -> Term:
+        return compare("!=", _truth(node, 0, a), _truth(node, 1, b))
 
     def value(self, xp: Any, a: Any, b: Any) -> Any:
         return xp.logical_xor(a, b)
@@ -131,12 +164,18 @@ class Predicate(Truth):
 class LogicalNot(Predicate):
     name = "logical_not"
 
+    def formula(self, node: Tensor, x: Term) -> Term:
+        return negated(x)
+
     def value(self, xp: Any, x: Any) -> Any:
         return xp.logical_not(x)
 
 
 class IsFinite(Predicate):
     name = "isfinite"
+
+    def formula(self, node: Tensor, x: Term) -> Term:
+        return call(IS_FINITE, x)
 
     def value(self, xp: Any, x: Any) -> Any:
         return xp.isfinite(x)
@@ -145,12 +184,18 @@ class IsFinite(Predicate):
 class IsNaN(Predicate):
     name = "isnan"
 
+    def formula(self, node: Tensor, x: Term) -> Term:
+        return call(IS_NAN, x)
+
     def value(self, xp: Any, x: Any) -> Any:
         return xp.isnan(x)
 
 
 class IsInf(Predicate):
     name = "isinf"
+
+    def formula(self, node: Tensor, x: Term) -> Term:
+        return call(IS_INF, x)
 
     def value(self, xp: Any, x: Any) -> Any:
         return xp.isinf(x)
@@ -161,6 +206,7 @@ class Where(Elementwise):
     """``a`` where the condition holds, else ``b``."""
 
     name = "where"
+    rules = ("A condition has no derivative", CHOICE_RULE, CHOICE_RULE)
 
     def infer(self, *inputs: Tensor) -> tuple[Shape, np.dtype]:
         condition, a, b = inputs
@@ -175,6 +221,9 @@ class Where(Elementwise):
     def value(self, xp: Any, condition: Any, a: Any, b: Any) -> Any:
         return xp.where(condition, a, b)
 
+    def formula(self, node: Tensor, condition: Term, a: Term, b: Term) -> Term:
+        return cases(condition, a, b)
+
     def vjp(self, g: Tensor, y: Tensor, condition: Tensor, a: Tensor, b: Tensor) -> Grads:
         # Selected, not multiplied by 0 and 1: what was not chosen may be infinite.
         by_a = unbroadcast(where(condition, g, 0.0), a.shape)
@@ -186,41 +235,62 @@ class Where(Elementwise):
         rng = np.random.default_rng(0)
         condition = rng.uniform(size=(3, 4)) < 0.5
         yield Sample(cls(), (condition, rng.normal(size=(3, 4)), rng.normal(size=(4,))))
-        yield Sample(cls(), (condition[0], rng.normal(size=(3, 1)), rng.normal(size=())))
+        yield Sample(cls(), (condition[:1], rng.normal(size=(3, 1)), rng.normal(size=())))
 
 
-class _Extreme(Elementwise):
-    """The base of the larger and the smaller of two; where they tie, each gets half."""
+class Exceeds(Elementwise):
+    """1 where a > b, ½ where a = b, else 0: the derivative of max(a, b) by a."""
 
-    def chosen(self, a: Tensor, b: Tensor) -> Tensor:
-        """Return where ``a`` is the value."""
-        raise NotImplementedError
+    name = "exceeds"
+    differentiable = False
 
-    def vjp(self, g: Tensor, y: Tensor, a: Tensor, b: Tensor) -> Grads:
-        share = where(a == b, 0.5, cast(self.chosen(a, b), g.dtype))
-        return unbroadcast(g * share, a.shape), unbroadcast(g * (1 - share), b.shape)
+    def value(self, xp: Any, a: Any, b: Any) -> Any:
+        # Not by the sign of a - b: infinities tie too.
+        return xp.where(a == b, 0.5, a > b).astype(a.dtype)
+
+    def formula(self, node: Tensor, a: Term, b: Term) -> Term:
+        return call(STEP, a - b)
+
+    @classmethod
+    def samples(cls) -> Iterable[Sample]:
+        x = np.array([[1.0, 2.0, -0.5], [-1.0, 3.0, 0.0]])
+        yield Sample(cls(), (x, np.array([1.0, 0.5, 0.0])))
 
 
-class Maximum(_Extreme):
+class Maximum(Elementwise):
+    """The larger of two; where they tie, each gets half of the derivative."""
+
     name = "maximum"
+    rules = _extreme_rules("larger")
     points = ((-2, 2), (-2, 2))
 
     def value(self, xp: Any, a: Any, b: Any) -> Any:
         return xp.maximum(a, b)
 
-    def chosen(self, a: Tensor, b: Tensor) -> Tensor:
-        return a > b
+    def formula(self, node: Tensor, a: Term, b: Term) -> Term:
+        return call(MAXIMUM, a, b)
+
+    def vjp(self, g: Tensor, y: Tensor, a: Tensor, b: Tensor) -> Grads:
+        by_a, by_b = g * record(Exceeds(), a, b), g * record(Exceeds(), b, a)
+        return unbroadcast(by_a, a.shape), unbroadcast(by_b, b.shape)
 
 
-class Minimum(_Extreme):
+class Minimum(Elementwise):
+    """The smaller of two; where they tie, each gets half of the derivative."""
+
     name = "minimum"
+    rules = _extreme_rules("smaller")
     points = ((-2, 2), (-2, 2))
 
     def value(self, xp: Any, a: Any, b: Any) -> Any:
         return xp.minimum(a, b)
 
-    def chosen(self, a: Tensor, b: Tensor) -> Tensor:
-        return a < b
+    def formula(self, node: Tensor, a: Term, b: Term) -> Term:
+        return call(MINIMUM, a, b)
+
+    def vjp(self, g: Tensor, y: Tensor, a: Tensor, b: Tensor) -> Grads:
+        by_a, by_b = g * record(Exceeds(), b, a), g * record(Exceeds(), a, b)
+        return unbroadcast(by_a, a.shape), unbroadcast(by_b, b.shape)
 
 
 @dataclass(frozen=True)
@@ -228,21 +298,37 @@ class Clip(Elementwise):
     """``min(max(x, lower), upper)`` with bounds that are numbers; one pass over the entries."""
 
     name = "clip"
+    rules = (
+        "The derivative passes between the bounds and is cut beyond them; on a bound half of it "
+        "passes",
+    )
     lower: float = 0.0
     upper: float = 1.0
 
     def value(self, xp: Any, x: Any) -> Any:
         return xp.clip(x, self.lower, self.upper)
 
+    def formula(self, node: Tensor, x: Term) -> Term:
+        lower, upper = (_short(b, node.dtype) for b in (self.lower, self.upper))
+        above = x if lower == -np.inf else call(MAXIMUM, x, lower)
+        return above if upper == np.inf else call(MINIMUM, above, upper)
+
     def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
-        inside = cast((x > self.lower) & (x < self.upper), g.dtype)
-        on_a_bound = (x == self.lower) | (x == self.upper)
-        return (g * where(on_a_bound, 0.5, inside),)
+        if self.lower != -np.inf:
+            g = g * record(Exceeds(), x, as_tensor(self.lower, x.dtype))
+        if self.upper != np.inf:
+            g = g * record(Exceeds(), as_tensor(self.upper, x.dtype), x)
+        return (g,)
 
     @classmethod
     def samples(cls) -> Iterable[Sample]:
         yield Sample(cls(-1.0, 0.5), (np.array([[-1.5, -0.5, 0.2], [0.4, 0.9, 3.0]]),))
         yield Sample(cls(-np.inf, 0.5), (np.array([-1.5, 0.7]),))
+
+
+def _short(bound: float, dtype: np.dtype) -> float:
+    """A bound as its dtype writes it: the float32 0.1 is 0.1."""
+    return float(str(dtype.type(bound)))
 
 
 # --- the functions ----------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from glassnet.formulas import Function, Term, call
+from glassnet.formulas import Function, Term, call, compare
 from glassnet.formulas import power as power_term
 from glassnet.graph import dtypes
 from glassnet.graph.dimension import Shape
@@ -40,6 +40,16 @@ LOG = Function("log", r"\log", "np.log", entrywise=True)
 SQRT = Function("sqrt", r"\sqrt", "np.sqrt", entrywise=True)
 ABS = Function("abs", r"\operatorname{abs}", "np.abs", entrywise=True)
 SIGN = Function("sign", "", "np.sign", entrywise=True)
+TRUNC = Function("trunc", "", "np.trunc", entrywise=True, meaning="$x$ without its fraction")
+
+SUM_RULE = (
+    "A sum passes the derivative on to each summand unchanged; what was added to many places "
+    "receives the sum over them"
+)
+PRODUCT_RULE = (
+    "Product rule: the derivative by one factor is the derivative by the product times the other "
+    "factor"
+)
 
 
 class Elementwise(Op):
@@ -84,8 +94,8 @@ class Add(Elementwise):
     name = "add"
     additive = True
     rules = (
-        "A sum passes the derivative on to each summand unchanged; what was added to many places receives the sum over them",
-        "A sum passes the derivative on to each summand unchanged; what was added to many places receives the sum over them",
+        SUM_RULE,
+        SUM_RULE,
     )
     ufunc = "add"
     points = ((-2, 2), (-2, 2))
@@ -103,7 +113,7 @@ class Add(Elementwise):
 class Subtract(Elementwise):
     name = "subtract"
     rules = (
-        "A sum passes the derivative on to each summand unchanged; what was added to many places receives the sum over them",
+        SUM_RULE,
         "A difference passes the derivative on with the opposite sign",
     )
     ufunc = "subtract"
@@ -122,8 +132,8 @@ class Subtract(Elementwise):
 class Multiply(Elementwise):
     name = "multiply"
     rules = (
-        "Product rule: the derivative by one factor is the derivative by the product times the other factor",
-        "Product rule: the derivative by one factor is the derivative by the product times the other factor",
+        PRODUCT_RULE,
+        PRODUCT_RULE,
     )
     ufunc = "multiply"
     points = ((-2, 2), (-2, 2))
@@ -290,7 +300,10 @@ class Cast(Elementwise):
         return xp.asarray(x).astype(self.dtype)
 
     def formula(self, node: Tensor, x: Term) -> Term:
-        return x
+        before, after = node.inputs[0].dtype.kind, node.dtype.kind
+        if after == "b" and before != "b":
+            return compare("!=", x, 0)
+        return call(TRUNC, x) if before == "f" and after in "iu" else x
 
     def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
         return (

@@ -1,22 +1,33 @@
-"""Elementary and special functions, entry by entry: activations, logarithms, powers, erf.
+"""Elementary functions, entry by entry: activations, logarithms, powers.
 
 Every rule reads as mathematics: with g = ∂L/∂y, the rule returns ∂L/∂x = g · ∂y/∂x.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
-from glassnet.formulas import Function, Term, call
+from glassnet.formulas import Function, Term, call, power
 from glassnet.graph.op import Sample
 from glassnet.graph.recording import record
 from glassnet.graph.stability import Form, Stability
 from glassnet.graph.tensor import Tensor, implements
 from glassnet.ops.comparison import minimum
-from glassnet.ops.elementwise import Elementwise, Grads, cast, exp, log, sqrt, square
+from glassnet.ops.elementwise import (
+    EXP,
+    LOG,
+    SQRT,
+    Elementwise,
+    Grads,
+    cast,
+    exp,
+    log,
+    sqrt,
+    square,
+)
 from glassnet.ops.operands import float_operands, number_operands, unbroadcast
 
 RELU = Function("ReLU", numpy="relu", entrywise=True, meaning="the larger of 0 and $x$", source="""
@@ -30,6 +41,14 @@ def sigmoid(x):
         return 1 / (1 + np.exp(-x))
 """)  # fmt: skip
 TANH = Function("tanh", r"\tanh", "np.tanh", entrywise=True)
+SOFTPLUS = Function("softplus", entrywise=True, meaning=r"$\log(1 + \exp(x))$", source="""
+def softplus(x):
+    return np.logaddexp(0, x)
+""")  # fmt: skip
+LOG2 = Function("log2", "", "np.log2", entrywise=True, meaning="the logarithm to base 2")
+LOG10 = Function("log10", "", "np.log10", entrywise=True, meaning="the logarithm to base 10")
+LOGADDEXP = Function("logaddexp", "", "np.logaddexp", entrywise=True,
+                     meaning=r"$\log(\exp(a) + \exp(b))$")  # fmt: skip
 
 
 # --- the primitives of activations ------------------------------------------------------------
@@ -38,7 +57,8 @@ class Relu(Elementwise):
 
     name = "relu"
     rules = (
-        "Chain rule through $\\operatorname{ReLU}$: its derivative is 1 where the value is above 0, else 0",
+        r"Chain rule through $\operatorname{ReLU}$: its derivative is 1 where the value is above "
+        "0, else 0",
     )
 
     def value(self, xp: Any, x: Any) -> Any:
@@ -67,7 +87,8 @@ class Sigmoid(Elementwise):
 
     name = "sigmoid"
     rules = (
-        "Chain rule through $\\sigma$: with $A = \\sigma(Z)$ its derivative is $A \\odot \\left(1 - A\\right)$",
+        r"Chain rule through $\sigma$: with $A = \sigma(Z)$ its derivative is "
+        r"$A \odot \left(1 - A\right)$",
     )
 
     def value(self, xp: Any, x: Any) -> Any:
@@ -124,9 +145,13 @@ class Softplus(Elementwise):
     """log(1 + eˣ) = max(x, 0) + log(1 + e^{-|x|}), whose exponential never overflows."""
 
     name = "softplus"
+    rules = (r"Chain rule through $\operatorname{softplus}$: its derivative is $\sigma(x)$",)
 
     def value(self, xp: Any, x: Any) -> Any:
         return xp.maximum(x, 0) + xp.log1p(xp.exp(-xp.abs(x)))
+
+    def formula(self, node: Tensor, x: Term) -> Term:
+        return call(SOFTPLUS, x)
 
     def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
         return (g * sigmoid(x),)
@@ -142,12 +167,16 @@ class Softplus(Elementwise):
 # --- exponentials and logarithms --------------------------------------------------------------
 class Expm1(Elementwise):
     name = "expm1"
+    rules = (r"Chain rule through $\exp(x) - 1$: its derivative is $\exp(x)$",)
 
     def value(self, xp: Any, x: Any) -> Any:
         return xp.expm1(x)
 
+    def formula(self, node: Tensor, x: Term) -> Term:
+        return call(EXP, x) - 1
+
     def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
-        return (g * (y + 1),)
+        return (g * exp(x),)  # y + 1 would cancel where x is far below 0
 
     def stability(self) -> Stability:
         return Stability(
@@ -159,10 +188,14 @@ class Expm1(Elementwise):
 
 class Log1p(Elementwise):
     name = "log1p"
+    rules = (r"Chain rule through $\log(1 + x)$: its derivative is $\frac{1}{1 + x}$",)
     points = ((-0.5, 3),)
 
     def value(self, xp: Any, x: Any) -> Any:
         return xp.log1p(x)
+
+    def formula(self, node: Tensor, x: Term) -> Term:
+        return call(LOG, 1 + x)
 
     def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
         return (g / (1 + x),)
@@ -177,10 +210,14 @@ class Log1p(Elementwise):
 
 class Log2(Elementwise):
     name = "log2"
+    rules = (r"Chain rule through $\operatorname{log2}$: its derivative is $\frac{1}{x \log(2)}$",)
     points = ((0.5, 3),)
 
     def value(self, xp: Any, x: Any) -> Any:
         return xp.log2(x)
+
+    def formula(self, node: Tensor, x: Term) -> Term:
+        return call(LOG2, x)
 
     def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
         return (g / (float(np.log(2)) * x),)
@@ -188,10 +225,16 @@ class Log2(Elementwise):
 
 class Log10(Elementwise):
     name = "log10"
+    rules = (
+        r"Chain rule through $\operatorname{log10}$: its derivative is $\frac{1}{x \log(10)}$",
+    )
     points = ((0.5, 3),)
 
     def value(self, xp: Any, x: Any) -> Any:
         return xp.log10(x)
+
+    def formula(self, node: Tensor, x: Term) -> Term:
+        return call(LOG10, x)
 
     def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
         return (g / (float(np.log(10)) * x),)
@@ -201,10 +244,19 @@ class LogAddExp(Elementwise):
     """log(eᵃ + eᵇ)."""
 
     name = "logaddexp"
+    rules = (
+        r"Chain rule through $y = \log(\exp(a) + \exp(b))$: its derivative by $a$ is "
+        r"$\exp(a - y)$",
+        r"Chain rule through $y = \log(\exp(a) + \exp(b))$: its derivative by $b$ is "
+        r"$\exp(b - y)$",
+    )
     points = ((-2, 2), (-2, 2))
 
     def value(self, xp: Any, a: Any, b: Any) -> Any:
         return xp.logaddexp(a, b)
+
+    def formula(self, node: Tensor, a: Term, b: Term) -> Term:
+        return call(LOGADDEXP, a, b)
 
     def vjp(self, g: Tensor, y: Tensor, a: Tensor, b: Tensor) -> Grads:
         return unbroadcast(g * exp(a - y), a.shape), unbroadcast(g * exp(b - y), b.shape)
@@ -222,10 +274,14 @@ class Rsqrt(Elementwise):
     """1 / √x."""
 
     name = "rsqrt"
+    rules = (r"Power rule: $y = \frac{1}{\sqrt{x}}$ has the derivative $-\frac{y}{2 x}$",)
     points = ((0.5, 3),)
 
     def value(self, xp: Any, x: Any) -> Any:
         return 1 / xp.sqrt(x)
+
+    def formula(self, node: Tensor, x: Term) -> Term:
+        return 1 / call(SQRT, x)
 
     def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
         return (g * y / (-2 * x),)
@@ -233,10 +289,14 @@ class Rsqrt(Elementwise):
 
 class Reciprocal(Elementwise):
     name = "reciprocal"
+    rules = (r"Power rule: $\frac{1}{x}$ has the derivative $-\frac{1}{x^{2}}$",)
     points = ((0.5, 3),)
 
     def value(self, xp: Any, x: Any) -> Any:
         return xp.reciprocal(x)
+
+    def formula(self, node: Tensor, x: Term) -> Term:
+        return 1 / x
 
     def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
         return (-g * square(y),)
@@ -246,10 +306,17 @@ class Hypot(Elementwise):
     """√(a² + b²), without overflow."""
 
     name = "hypot"
+    rules = (
+        r"Chain rule through $y = \sqrt{a^{2} + b^{2}}$: its derivative by $a$ is $\frac{a}{y}$",
+        r"Chain rule through $y = \sqrt{a^{2} + b^{2}}$: its derivative by $b$ is $\frac{b}{y}$",
+    )
     points = ((0.5, 2), (-2, -0.5))
 
     def value(self, xp: Any, a: Any, b: Any) -> Any:
         return xp.hypot(a, b)
+
+    def formula(self, node: Tensor, a: Term, b: Term) -> Term:
+        return call(SQRT, power(a, 2) + power(b, 2))
 
     def vjp(self, g: Tensor, y: Tensor, a: Tensor, b: Tensor) -> Grads:
         return unbroadcast(g * a / y, a.shape), unbroadcast(g * b / y, b.shape)
@@ -260,95 +327,6 @@ class Hypot(Elementwise):
             "hypot(a, b)",
             "Write np.hypot(a, b): squares leave the range of the dtype long before the root does.",
         )
-
-
-# --- the error function -----------------------------------------------------------------------
-# Rational approximations on |x| ≤ 0.46875, up to 4, and beyond; the first coefficient is that of
-# the highest power. W. J. Cody, "Rational Chebyshev approximations for the error function",
-# Mathematics of Computation 23 (1969), 631-637.
-_NEAR = (
-    (1.85777706184603153e-1, 3.16112374387056560, 1.13864154151050156e2, 3.77485237685302021e2,
-     3.20937758913846947e3),
-    (1.0, 2.36012909523441209e1, 2.44024637934444173e2, 1.28261652607737228e3,
-     2.84423683343917062e3),
-)  # fmt: skip
-_MIDDLE = (
-    (2.15311535474403846e-8, 5.64188496988670089e-1, 8.88314979438837594, 6.61191906371416295e1,
-     2.98635138197400131e2, 8.81952221241769090e2, 1.71204761263407058e3, 2.05107837782607147e3,
-     1.23033935479799725e3),
-    (1.0, 1.57449261107098347e1, 1.17693950891312499e2, 5.37181101862009858e2,
-     1.62138957456669019e3, 3.29079923573345963e3, 4.36261909014324716e3, 3.43936767414372164e3,
-     1.23033935480374942e3),
-)  # fmt: skip
-_FAR = (
-    (1.63153871373020978e-2, 3.05326634961232344e-1, 3.60344899949804439e-1,
-     1.25781726111229246e-1, 1.60837851487422766e-2, 6.58749161529837803e-4),
-    (1.0, 2.56852019228982242, 1.87295284992346725, 5.27905102951428412e-1,
-     6.05183413124413191e-2, 2.33520497626869185e-3),
-)  # fmt: skip
-
-
-def _polynomial(coefficients: Sequence[float], x: Any) -> Any:
-    """Horner's rule."""
-    total = coefficients[0] * x + coefficients[1]
-    for coefficient in coefficients[2:]:
-        total = total * x + coefficient
-    return total
-
-
-def _ratio(coefficients: tuple[Sequence[float], Sequence[float]], x: Any) -> Any:
-    return _polynomial(coefficients[0], x) / _polynomial(coefficients[1], x)
-
-
-def _complement(xp: Any, size: Any, beyond_four: bool = True) -> Any:
-    """1 - erf(size) for size ≥ 0.46875."""
-    scale = _ratio(_MIDDLE, xp.clip(size, 0.25, 4.0))
-    if beyond_four:
-        inverse = 1 / xp.maximum(size, 4.0) ** 2
-        far = (1 / np.sqrt(np.pi) - inverse * _ratio(_FAR, inverse)) * xp.sqrt(inverse)
-        scale = xp.where(size > 4, far, scale)
-    return xp.exp(-(size * size)) * scale
-
-
-class Erf(Elementwise):
-    """2/√π ∫₀ˣ e^{-t²} dt, to a few units of the last place."""
-
-    name = "erf"
-
-    def value(self, xp: Any, x: Any) -> Any:
-        size = xp.minimum(xp.abs(x), 6.0)  # beyond it erf is ±1 in float64
-        near = x * _ratio(_NEAR, xp.minimum(size, 0.5) ** 2)
-        # In float32 erf(4) is 1 already.
-        tail = _complement(xp, size, beyond_four=xp.asarray(x).dtype == np.float64)
-        return xp.where(size <= 0.46875, near, xp.copysign(1 - tail, x))
-
-    def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
-        return (g * (float(2 / np.sqrt(np.pi)) * exp(-square(x))),)
-
-    @classmethod
-    def samples(cls) -> Iterable[Sample]:
-        yield Sample(cls(), (np.linspace(-2, 2, 12).reshape(3, 4),))
-        yield Sample(cls(), (np.array([0.1, -0.3, 0.4, 4.5]),))
-
-
-class Erfc(Elementwise):
-    """1 - erf(x), with full relative precision where x is large and it is tiny."""
-
-    name = "erfc"
-
-    def value(self, xp: Any, x: Any) -> Any:
-        size = xp.minimum(xp.abs(x), 28.0)  # beyond it the value is 0 in float64
-        near = 1 - x * _ratio(_NEAR, xp.minimum(size, 0.5) ** 2)
-        tail = _complement(xp, size)
-        return xp.where(size <= 0.46875, near, xp.where(x > 0, tail, 2 - tail)).astype(near.dtype)
-
-    def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
-        return (g * (float(-2 / np.sqrt(np.pi)) * exp(-square(x))),)
-
-    @classmethod
-    def samples(cls) -> Iterable[Sample]:
-        yield Sample(cls(), (np.linspace(-2, 2, 12).reshape(3, 4),))
-        yield Sample(cls(), (np.array([0.1, -0.3, 0.4, 4.5]),))
 
 
 # --- the functions ----------------------------------------------------------------------------
@@ -453,21 +431,3 @@ def reciprocal(x: Any) -> Tensor:
 def hypot(x1: Any, x2: Any) -> Tensor:
     """Return ``√(x1² + x2²)``, without overflow."""
     return record(Hypot(), *float_operands(x1, x2))
-
-
-def erf(x: Any) -> Tensor:
-    """Return the error function ``2/√π ∫₀ˣ e^{-t²} dt``, to the last places of the dtype.
-
-    Source: W. J. Cody, "Rational Chebyshev approximations for the error function",
-    Mathematics of Computation 23 (1969), 631-637.
-
-    >>> from glassnet import ops
-    >>> round(ops.erf(1.0).item(), 5)
-    0.8427
-    """
-    return record(Erf(), *float_operands(x))
-
-
-def erfc(x: Any) -> Tensor:
-    """Return ``1 - erf(x)``, precise where ``x`` is large and the value is tiny."""
-    return record(Erfc(), *float_operands(x))

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from glassnet.formulas import SizeOf, Term, axes_in
+from glassnet.formulas import Function, SizeOf, Term, axes_in, call
 from glassnet.formulas import reduce as reduced
 from glassnet.graph import dtypes
 from glassnet.graph.dimension import Shape, Size, product
@@ -50,6 +50,18 @@ class Reduction(Op):
         yield Sample(cls((0, 2), True), (x,))
         yield Sample(cls((0, 1, 2)), (x,))
         yield Sample(cls((1,)), (x[:, :1],))
+
+
+def over_axes(function: Function, x: Term, axes: Iterable[int]) -> Term:
+    """Return the term of a function that reduces axes, which stay as axes of length 1.
+
+    Over all of them its value is a number, and it is told no axis.
+    """
+    taken = tuple(a for a in axes if x.shape != () and x.shape[a] != 1)
+    shape = tuple(1 if i in taken else size for i, size in enumerate(x.shape))
+    if all(size == 1 for size in shape):
+        return call(function, x, shape=())
+    return call(function, x, shape=shape, axis=taken)
 
 
 def reduced_shape(shape: Shape, axes: tuple[int, ...], keepdims: bool) -> Shape:

@@ -7,11 +7,19 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from glassnet.formulas import Function, Term, call
 from glassnet.graph.op import Sample
 from glassnet.graph.recording import as_tensor, record
 from glassnet.graph.tensor import Tensor, implements
-from glassnet.ops.elementwise import Elementwise, Grads, cast
+from glassnet.ops.elementwise import TRUNC, Elementwise, Grads, cast
 from glassnet.ops.operands import number_operands, unbroadcast
+
+FLOOR = Function("floor", "", "np.floor", entrywise=True, meaning="the integer at or below $x$")
+CEIL = Function("ceil", "", "np.ceil", entrywise=True, meaning="the integer at or above $x$")
+ROUND = Function("round", "", "np.round", entrywise=True,
+                 meaning="the nearest integer; a half goes to the even one")  # fmt: skip
+MOD = Function("mod", "", "np.mod", entrywise=True,
+               meaning=r"the remainder $a - b \operatorname{floor}(a / b)$")  # fmt: skip
 
 
 class Rounding(Elementwise):
@@ -27,12 +35,18 @@ class Floor(Rounding):
     def value(self, xp: Any, x: Any) -> Any:
         return xp.floor(x)
 
+    def formula(self, node: Tensor, x: Term) -> Term:
+        return call(FLOOR, x)
+
 
 class Ceil(Rounding):
     name = "ceil"
 
     def value(self, xp: Any, x: Any) -> Any:
         return xp.ceil(x)
+
+    def formula(self, node: Tensor, x: Term) -> Term:
+        return call(CEIL, x)
 
 
 class Round(Rounding):
@@ -43,12 +57,18 @@ class Round(Rounding):
     def value(self, xp: Any, x: Any) -> Any:
         return xp.round(x)
 
+    def formula(self, node: Tensor, x: Term) -> Term:
+        return call(ROUND, x)
+
 
 class Trunc(Rounding):
     name = "trunc"
 
     def value(self, xp: Any, x: Any) -> Any:
         return xp.trunc(x)
+
+    def formula(self, node: Tensor, x: Term) -> Term:
+        return call(TRUNC, x)
 
 
 class FloorDivide(Rounding):
@@ -60,14 +80,25 @@ class FloorDivide(Rounding):
     def value(self, xp: Any, a: Any, b: Any) -> Any:
         return xp.floor_divide(a, b)
 
+    def formula(self, node: Tensor, a: Term, b: Term) -> Term:
+        return call(FLOOR, a / b)
+
 
 class Mod(Elementwise):
     """a - b ⌊a / b⌋, with the sign of b."""
 
     name = "mod"
+    rules = (
+        r"The remainder $a - b \operatorname{floor}(a / b)$ has the derivative 1 by $a$",
+        r"The remainder $a - b \operatorname{floor}(a / b)$ has the derivative "
+        r"$-\operatorname{floor}(a / b)$ by $b$",
+    )
 
     def value(self, xp: Any, a: Any, b: Any) -> Any:
         return xp.mod(a, b)
+
+    def formula(self, node: Tensor, a: Term, b: Term) -> Term:
+        return call(MOD, a, b)
 
     def vjp(self, g: Tensor, y: Tensor, a: Tensor, b: Tensor) -> Grads:
         return unbroadcast(g, a.shape), unbroadcast(-g * floor_divide(a, b), b.shape)
@@ -88,14 +119,21 @@ class StopGradient(Elementwise):
     def value(self, xp: Any, x: Any) -> Any:
         return x
 
+    def formula(self, node: Tensor, x: Term) -> Term:
+        return x
+
 
 class Identity(Elementwise):
     """x, as a node of its own."""
 
     name = "identity"
+    rules = ("What is passed on unchanged passes the derivative on",)
     view = True
 
     def value(self, xp: Any, x: Any) -> Any:
+        return x
+
+    def formula(self, node: Tensor, x: Term) -> Term:
         return x
 
     def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:

@@ -17,19 +17,19 @@ from typing import Any
 import numpy as np
 
 from glassnet import config
-from glassnet.formulas import Function, Term, axes_in, call, matrix_shape, reduce
+from glassnet.formulas import Function, Term, axes_in, axis_in, call, matrix_shape, reduce
 from glassnet.graph import dtypes
 from glassnet.graph.dimension import Shape, Size, display
 from glassnet.graph.op import Op, Sample
-from glassnet.graph.recording import as_tensor, record
+from glassnet.graph.recording import as_tensor, record, written
 from glassnet.graph.stability import Form, Stability
 from glassnet.graph.tensor import Tensor
 from glassnet.ops.comparison import clip
 from glassnet.ops.elementwise import Elementwise, Grads, cast, exp, log
 from glassnet.ops.functions import sigmoid
 from glassnet.ops.operands import float_operands, normalize_axes, normalize_axis, unbroadcast
-from glassnet.ops.reduction import Axis, Reduction, sum
-from glassnet.ops.shaping import expand_dims
+from glassnet.ops.reduction import Axis, Reduction, over_axes, sum
+from glassnet.ops.shaping import RESHAPE, expand_dims
 
 SOFTMAX = Function("softmax", axes=("axis",), meaning=(
     r"$\exp(z_{j}) / \sum_{k} \exp(z_{k})$ over the classes"), source="""
@@ -49,10 +49,18 @@ SOFTPLUS_CROSS_ENTROPY = Function("bce", entrywise=True, meaning=(
 def bce(z, t):
     return np.maximum(z, 0) - z * t + np.log1p(np.exp(-np.abs(z)))
 """)  # fmt: skip
+LOG_SUM_EXP = Function("logsumexp", axes=("axis",), meaning=(
+    r"$\log \sum_{k} \exp(x_{k})$"), source="""
+def logsumexp(x, axis=None):
+    top = x.max(axis=axis, keepdims=True)
+    total = top + np.log(np.exp(x - top).sum(axis=axis, keepdims=True))
+    return total if axis is not None else total.item()
+""")  # fmt: skip
 ONE_HOT = Function("onehot", numpy="one_hot", axes=("axis",), meaning=(
     "1 at the place that the class number names, else 0"), source="""
 def one_hot(y, classes, axis=-1):
-    return np.moveaxis(np.eye(classes)[y], -1, axis)
+    numbers = np.arange(classes).reshape(-1, *[1] * (y.ndim - 1 - axis % y.ndim))
+    return (y == numbers) * 1.0
 """)  # fmt: skip
 
 
@@ -185,12 +193,18 @@ class LogSumExp(Reduction):
     """log Σ eˣ."""
 
     name = "logsumexp"
+    rules = (
+        r"Chain rule through $\log \sum_{k} \exp(x_{k})$: its derivative by $x_{j}$ is softmax",
+    )
 
     def value(self, xp: Any, x: Any) -> Any:
         largest = xp.max(x, axis=self.axis, keepdims=True)
         largest = xp.where(xp.isfinite(largest), largest, 0)  # ∞ - ∞ is no number
         y = _log_sum(xp, x - largest, self.axis) + largest
         return y if self.keepdims else xp.squeeze(y, axis=self.axis)
+
+    def formula(self, node: Tensor, x: Term) -> Term:
+        return over_axes(LOG_SUM_EXP, x, axes_in(self.axis, node.inputs[0].shape))
 
     def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
         return (self.spread(g, x) * exp(x - self.spread(y, x)),)
@@ -372,12 +386,11 @@ class SparseSoftmaxCrossEntropy(Op):
     def formula(self, node: Tensor, x: Term, labels: Term) -> Term:
         axes = axes_in((self.axis,), node.inputs[0].shape)
         log = call(LOG_SOFTMAX, x, shape=x.shape, axis=axes)
-        shape = matrix_shape(node.inputs[0].shape)
-        hot = call(ONE_HOT, labels, shape=shape, classes=shape[axes[0]], axis=axes)
+        hot = _one_hot_term(labels, matrix_shape(node.inputs[0].shape), axes[0])
         return -reduce("sum", hot * log, axes)
 
     def vjp(self, g: Tensor, y: Tensor, x: Tensor, labels: Tensor) -> Grads:
-        hot = one_hot(labels, x.shape[self.axis], self.axis, x.dtype)
+        hot = written(one_hot(labels, x.shape[self.axis], self.axis, x.dtype), "Y")
         return expand_dims(g, self.axis) * (softmax(x, self.axis) - hot), None
 
     def stability(self) -> Stability:
@@ -407,6 +420,14 @@ def _refuse_strange_labels(labels: np.ndarray, classes: int) -> None:
         )
 
 
+def _one_hot_term(labels: Term, shape: Shape, axis: int) -> Term:
+    """Rows of 0 and 1 of a shape, whose axis of the classes the labels have with length 1."""
+    places = tuple(1 if i == axis else size for i, size in enumerate(shape))
+    if labels.shape not in (places, ()):
+        labels = call(RESHAPE, labels, shape=places, sizes=places)
+    return call(ONE_HOT, labels, shape=shape, classes=shape[axis], axis=axis)
+
+
 @dataclass(frozen=True)
 class OneHot(Op):
     """1 at the place that the integer names along a new ``axis``, 0 elsewhere."""
@@ -424,8 +445,9 @@ class OneHot(Op):
         return shape, np.dtype(self.dtype)
 
     def formula(self, node: Tensor, x: Term) -> Term:
-        axes = axes_in((self.axis,), node.shape)
-        return call(ONE_HOT, x, shape=matrix_shape(node.shape), classes=self.num_classes, axis=axes)
+        axis = axis_in(self.axis, node.shape)
+        assert axis is not None
+        return _one_hot_term(x, matrix_shape(node.shape), axis)
 
     def value(self, xp: Any, x: Any) -> Any:
         x = xp.asarray(x)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
+from glassnet.formulas import Function, Term, axes_in, axis_in, call
+from glassnet.formulas import reduce as reduced
 from glassnet.graph.dimension import Shape, product
 from glassnet.graph.dtypes import accumulator
 from glassnet.graph.op import Op, Sample
@@ -21,11 +23,19 @@ from glassnet.ops.operands import float_operands, normalize_axes, normalize_axis
 from glassnet.ops.reduction import Axis, Reduction, max, mean, min, number, sum
 from glassnet.ops.shaping import expand_dims, full, reshape, transpose
 
+CUMSUM = Function("cumsum", "", "np.cumsum", axes=("axis",), meaning="the running sum")
+CUMPROD = Function("cumprod", "", "np.cumprod", axes=("axis",), meaning="the running product")
+SUM_FROM_END = Function("sumfromend", numpy="sum_from_end", axes=("axis",), source="""
+def sum_from_end(x, axis):
+    return np.flip(np.cumsum(np.flip(x, axis), axis), axis)
+""", meaning="the running sum from the end")  # fmt: skip
+
 
 class Prod(Reduction):
     """Π x."""
 
     name = "prod"
+    rules = ("Product rule: each factor receives the product of all others",)
 
     def result(self, dtype: np.dtype) -> np.dtype:
         return accumulator(dtype)
@@ -75,6 +85,7 @@ class CumSum(_Running):
     """yₖ = x₁ + … + xₖ along ``axis``; from the end where ``reverse``."""
 
     name = "cumsum"
+    rules = ("What enters many running sums receives the sum over them",)
     reverse: bool = False
 
     def value(self, xp: Any, x: Any) -> Any:
@@ -82,6 +93,12 @@ class CumSum(_Running):
             x = xp.flip(x, self.axis)
         y = xp.cumsum(x, axis=self.axis, dtype=accumulator(x.dtype))
         return xp.flip(y, self.axis) if self.reverse else y
+
+    def formula(self, node: Tensor, x: Term) -> Term:
+        axis = axis_in(self.axis, node.shape)
+        if axis is None or x.shape == ():
+            return x
+        return call(SUM_FROM_END if self.reverse else CUMSUM, x, shape=x.shape, axis=axis)
 
     def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
         return (record(CumSum(self.axis, not self.reverse), g),)
@@ -97,9 +114,16 @@ class CumProd(_Running):
     """yₖ = x₁ ⋯ xₖ along ``axis``."""
 
     name = "cumprod"
+    rules = ("Product rule: each factor receives, from every product, that of the others",)
 
     def value(self, xp: Any, x: Any) -> Any:
         return xp.cumprod(x, axis=self.axis, dtype=accumulator(x.dtype))
+
+    def formula(self, node: Tensor, x: Term) -> Term:
+        axis = axis_in(self.axis, node.shape)
+        if axis is None or x.shape == ():
+            return x
+        return call(CUMPROD, x, shape=x.shape, axis=axis)
 
     def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
         # Row k of a square holds x₁ … xₖ and ones: its product is yₖ, and the rule of the product
@@ -126,6 +150,11 @@ def _others(rows: Tensor) -> Tensor:
 
 class _OverTruth(Reduction):
     differentiable = False
+    extreme: ClassVar[str] = ""
+    """What it is of 1 and 0."""
+
+    def formula(self, node: Tensor, x: Term) -> Term:
+        return reduced(self.extreme, x, axes_in(self.axis, node.inputs[0].shape))
 
     def result(self, dtype: np.dtype) -> np.dtype:
         return np.dtype(np.bool_)
@@ -139,6 +168,7 @@ class _OverTruth(Reduction):
 
 class All(_OverTruth):
     name = "all"
+    extreme = "min"
 
     def value(self, xp: Any, x: Any) -> Any:
         return xp.all(x, axis=self.axis, keepdims=self.keepdims)
@@ -146,6 +176,7 @@ class All(_OverTruth):
 
 class Any_(_OverTruth):
     name = "any"
+    extreme = "max"
 
     def value(self, xp: Any, x: Any) -> Any:
         return xp.any(x, axis=self.axis, keepdims=self.keepdims)
