@@ -199,13 +199,20 @@ class LatexPrinter:
             return rf"\sqrt{{{arguments}}}", 3
         below = ",".join(self._parameters(term))
         head = function.latex + (f"_{{{below}}}" if below else "")
+        if function.drawn:
+            return head, 3
         tall = r"\frac" in arguments or r"\left" in arguments or r"\sum" in arguments
         return head + (rf"\left({arguments}\right)" if tall else f"({arguments})"), 3
 
     def _parameters(self, term: Applied) -> list[str]:
         written = []
         for key, value in term.parameters:
-            if key == "sizes":
+            if key.startswith("_"):
+                continue  # for programs alone
+            if key == "spec":
+                before, after = value.split("->")
+                written.append(rf"\text{{{before}}} \to \text{{{after}}}")
+            elif key == "sizes":
                 written.append(r" \times ".join(map(size_latex, value)))
             elif key not in term.function.axes or not self._is_usual(term, key, value):
                 written.append(f"{_key(key)}={parameter_latex(value)}")

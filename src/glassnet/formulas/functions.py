@@ -22,6 +22,10 @@ class Function:
         entrywise: whether entry i of the value depends on entry i of the arguments alone.
         axes: the names of parameters that are axes, for whoever transposes the arguments.
         meaning: a sentence for the list of symbols.
+        drawn: whether it draws at random: the page shows the distribution without arguments.
+
+    The page leaves out parameters whose name begins with an underscore; the program passes them
+    without it.
     """
 
     name: str
@@ -32,6 +36,7 @@ class Function:
     entrywise: bool = False
     axes: tuple[str, ...] = ()
     meaning: str = ""
+    drawn: bool = False
 
     def __post_init__(self) -> None:
         if not self.latex:

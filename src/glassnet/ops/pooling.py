@@ -10,16 +10,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
+from glassnet.formulas import Function, Term, call
+from glassnet.formulas.sliding import AVERAGE_POOL, AVERAGE_UNPOOL, MAX_PICK, MAX_POOL, MAX_UNPOOL
 from glassnet.graph.dimension import Shape, display
 from glassnet.graph.op import Op, Sample
 from glassnet.graph.recording import as_tensor, record
 from glassnet.graph.tensor import Tensor
 from glassnet.ops.elementwise import Grads
 from glassnet.ops.operands import float_operands
+from glassnet.ops.shaping import whole
 from glassnet.ops.windows import (
     Pairs,
     cells_of,
@@ -31,6 +34,9 @@ from glassnet.ops.windows import (
     per_axis,
     placed,
     places,
+    said,
+    said_padding,
+    said_pairs,
     spanned,
 )
 
@@ -42,9 +48,23 @@ class Pooling(Op):
     ``padding`` is in the form of `glassnet.ops.windows`, in which windows end with the padded axis.
     """
 
+    function: ClassVar[Function]
+    """What formulas call it."""
     pool: tuple[int, ...] = (2,)
     strides: tuple[int, ...] = (2,)
     padding: Pairs = ((0, 0),)
+
+    def formula(self, node: Tensor, *terms: Term) -> Term:
+        arguments = [whole(t, i.shape) for t, i in zip(terms, node.inputs, strict=True)]
+        return call(self.function, *arguments, shape=node.shape, **self.said(node))
+
+    def said(self, node: Tensor) -> dict[str, Any]:
+        """Return the parameters that must be said: the window; a stride that is not its size."""
+        padding = said_padding(self.padding, self.strides)
+        found = {"pool": said(self.pool)}
+        if self.strides != self.pool:
+            found["stride"] = said(self.strides)
+        return found if padding == 0 else {**found, "padding": padding}
 
     def pooled_shape(self, x: Tensor) -> Shape:
         """Return the shape after pooling; raise where the windows do not fit."""
@@ -150,6 +170,10 @@ class MaxPool(Pooling):
     """x (m, n…, c) → (m, o…, c): the largest entry of each window."""
 
     name = "max_pool"
+    function = MAX_POOL
+    rules = (
+        "The derivative goes to the entry of the window that was the largest; the others get 0",
+    )
 
     def infer(self, x: Tensor) -> tuple[Shape, np.dtype]:
         return self.pooled_shape(x), x.dtype
@@ -202,6 +226,8 @@ class MaxUnpool(_Chosen):
     """
 
     name = "max_unpool"
+    function = MAX_UNPOOL
+    rules = ("The derivative is picked up where the entries were put",)
 
     def infer(self, g: Tensor, x: Tensor, y: Tensor) -> tuple[Shape, np.dtype]:
         self.infer_from(g, x, y)
@@ -219,6 +245,8 @@ class MaxPick(_Chosen):
     """h (m, n…, c), x (m, n…, c), y = max_pool(x) → (m, o…, c): h where each y came from."""
 
     name = "max_pick"
+    function = MAX_PICK
+    rules = ("The derivative goes to the entry that was picked",)
 
     def infer(self, h: Tensor, x: Tensor, y: Tensor) -> tuple[Shape, np.dtype]:
         self.infer_from(h, x, y)
@@ -253,6 +281,8 @@ class AveragePool(_Mean):
     """x (m, n…, c) → (m, o…, c): the mean of the real cells of each window."""
 
     name = "average_pool"
+    function = AVERAGE_POOL
+    rules = ("The derivative is divided evenly among the entries of the window",)
 
     def infer(self, x: Tensor) -> tuple[Shape, np.dtype]:
         return self.pooled_shape(x), x.dtype
@@ -269,6 +299,8 @@ class AverageUnpool(_Mean):
     """g (m, o…, c) → (m, n…, c): each g divided evenly among the real cells of its window."""
 
     name = "average_unpool"
+    function = AVERAGE_UNPOOL
+    rules = ("Each entry collects the mean of the derivative over its window",)
 
     def infer(self, g: Tensor) -> tuple[Shape, np.dtype]:
         sizes = map(spanned, g.shape[1:-1], self.padding, self.pool, self.strides)
@@ -281,6 +313,13 @@ class AverageUnpool(_Mean):
         part = g * self.shares(xp, sizes, g.dtype)
         cells = int(np.prod(self.pool))
         return self.added_back(xp, [part] * cells, (g.shape[0], *sizes, g.shape[-1]), g)
+
+    def said(self, node: Tensor) -> dict[str, Any]:
+        found = super().said(node)
+        pairs = said_pairs(found.get("padding", 0), len(self.pool))
+        counts = node.inputs[0].shape[1:-1]
+        sizes = tuple(map(spanned, counts, pairs, self.pool, self.strides))
+        return found if sizes == node.shape[1:-1] else {**found, "size": said(node.shape[1:-1])}
 
     def vjp(self, h: Tensor, out: Tensor, g: Tensor) -> Grads:
         return (record(AveragePool(*self.motion), h),)

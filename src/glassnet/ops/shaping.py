@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from glassnet.formulas import Function, Term, call, matrix_shape, transposed
+from glassnet.formulas import Applied, Function, Term, call, matrix_shape, transposed
+from glassnet.formulas.entries import FLATTEN
 from glassnet.graph.dimension import Dim, Shape, Size, display, divide, divisible, product
 from glassnet.graph.op import Op, Sample
 from glassnet.graph.recording import as_tensor, record
@@ -46,7 +47,10 @@ class Reshape(Op):
         before, after = matrix_shape(node.inputs[0].shape), matrix_shape(node.shape)
         if x.shape == () or before == after:
             return x
-        return call(RESHAPE, x, shape=after, sizes=after)
+        rest = before[1:]
+        if len(rest) > 1 and after == (before[0], product(rest)) and x.shape == before:
+            return call(FLATTEN, x, shape=after)
+        return reshaped(x, after)
 
     def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
         return (reshape(g, x.shape),)
@@ -126,6 +130,18 @@ class BroadcastTo(Op):
         yield Sample(cls((5, 2, 3, 4)), (_X,))
         yield Sample(cls((2, 3, 4)), (_X[:, :1],))
         yield Sample(cls((2, 2)), (np.array(1.5),))
+
+
+def reshaped(term: Term, shape: Shape) -> Term:
+    """Return a term in another shape; a reshape of a reshape is one, or none."""
+    while isinstance(term, Applied) and term.function is RESHAPE:
+        term = term.arguments[0]
+    return term if term.shape == shape else call(RESHAPE, term, shape=shape, sizes=shape)
+
+
+def whole(term: Term, shape: Shape) -> Term:
+    """Return a term with all axes of a tensor of this shape, where formulas drop some of them."""
+    return term if matrix_shape(shape) == shape else reshaped(term, shape)
 
 
 # --- the functions ----------------------------------------------------------------------------

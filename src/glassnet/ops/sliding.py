@@ -21,6 +21,15 @@ from typing import Any
 
 import numpy as np
 
+from glassnet.formulas import Applied, Function, Term, call, matrix_product, matrix_shape
+from glassnet.formulas.sliding import (
+    CORR,
+    DEPTHWISE_CORR,
+    DEPTHWISE_FULL_CONV,
+    DEPTHWISE_KERNEL_CORR,
+    FULL_CONV,
+    KERNEL_CORR,
+)
 from glassnet.graph.dimension import Dim, Shape, Size, display, divide
 from glassnet.graph.op import Op, Sample
 from glassnet.graph.recording import record
@@ -28,6 +37,7 @@ from glassnet.graph.tensor import Tensor
 from glassnet.ops import columns
 from glassnet.ops.columns import Slide
 from glassnet.ops.elementwise import Grads
+from glassnet.ops.shaping import RESHAPE, reshaped, whole
 from glassnet.ops.windows import (
     Pairs,
     cells_of,
@@ -37,6 +47,9 @@ from glassnet.ops.windows import (
     pairs_of,
     placed,
     places,
+    said,
+    said_padding,
+    said_pairs,
     span,
     spanned,
 )
@@ -82,6 +95,41 @@ class Sliding(Op):
         """Raise where a number of channels is not what the other input asks for."""
         if found != expected:
             raise ValueError(f"{self.name}: expected {what} to be {expected}; got {found}.")
+
+    # --- the formula ----------------------------------------------------------------------------
+    def said(self) -> dict[str, Any]:
+        """Return the parameters that are not the usual ones, as formulas say them."""
+        padding = said_padding(self.padding, self.strides)
+        found = {
+            "stride": said(self.strides), "padding": padding, "dilation": said(self.dilation),
+            "groups": self.groups,
+        }  # fmt: skip
+        usual = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1}
+        return {key: value for key, value in found.items() if value != usual[key]}
+
+    def said_pairs(self) -> Pairs:
+        """Return the padding that formulas say."""
+        return said_pairs(said_padding(self.padding, self.strides), len(self.strides))
+
+    @property
+    def plain(self) -> bool:
+        """Whether the kernel moves by 1 over an input without padding, in one group."""
+        return not self.said()
+
+    def applied(self, function: Function, a: Term, b: Term, shape: Shape, **also: Any) -> Term:
+        """Return a function of the formulas with the parameters that must be said."""
+        parameters = {**self.said(), **also}
+        if function in (DEPTHWISE_CORR, DEPTHWISE_FULL_CONV, DEPTHWISE_KERNEL_CORR):
+            del parameters["groups"]  # a group is a channel
+        return call(function, a, b, shape=shape, **parameters)
+
+    def channelwise(self, term: Term, kernel: Shape) -> Term | None:
+        """Return the (k…, c, r) of which a depthwise convolution makes its kernel, or None."""
+        if self.groups == 1 or kernel[-2] != 1 or not isinstance(term, Applied):
+            return None
+        inner = term.arguments[0] if term.function is RESHAPE else term
+        shape = matrix_shape((*kernel[:-2], self.groups, divide(kernel[-1], self.groups)))
+        return inner if inner.shape == shape else None
 
     # --- any array namespace, no writing into arrays --------------------------------------------
     def columns(self, xp: Any, x: Any, cells: tuple[int, ...]) -> Any:
@@ -143,6 +191,13 @@ class Convolution(Sliding):
     """x (m, n…, c), K (k…, c/groups, f) → (m, o…, f)."""
 
     name = "convolution"
+    rules = (
+        "Each entry of the input was met by every cell of the kernel in turn: the derivative comes "
+        "back through full convolution, that is correlation with the kernel turned by 180° (with "
+        "zeros between the entries where the stride is above 1)",
+        "Each cell of the kernel gets, summed over examples and places, what it met in the input "
+        "times the derivative there: the correlation of the input with it",
+    )
 
     def infer(self, x: Tensor, kernel: Tensor) -> tuple[Shape, np.dtype]:
         self.check_rank(x=x, kernel=kernel)
@@ -168,6 +223,16 @@ class Convolution(Sliding):
         y = xp.matmul(self.columns(xp, x, kernel.shape[:-2]), self.weights(xp, kernel))
         return xp.reshape(xp.transpose(y, (1, 0, 2)), (x.shape[0], *counts, kernel.shape[-1]))
 
+    def formula(self, node: Tensor, a: Term, kernel: Term) -> Term:
+        x, k = (i.shape for i in node.inputs)
+        if self.plain and set(k[:-2]) == {1}:  # one cell: the same product everywhere
+            return matrix_product(a, reshaped(kernel, k[-2:]))
+        a = whole(a, x)
+        channelwise = self.channelwise(kernel, k)
+        if channelwise is not None:
+            return self.applied(DEPTHWISE_CORR, a, channelwise, node.shape)
+        return self.applied(CORR, a, kernel, node.shape)
+
     def vjp(self, g: Tensor, y: Tensor, x: Tensor, kernel: Tensor) -> Grads:
         return (
             record(TransposedConvolution(*self.motion), g, kernel),
@@ -186,6 +251,12 @@ class TransposedConvolution(Sliding):
     """
 
     name = "transposed_convolution"
+    rules = (
+        "What spread an entry over the places that the kernel covers gathers the derivative from "
+        "there: correlation with the kernel",
+        "Each cell of the kernel gets, summed over examples and places, the derivative that it met "
+        "times the entry that it was multiplied with",
+    )
 
     def infer(self, g: Tensor, kernel: Tensor) -> tuple[Shape, np.dtype]:
         self.check_rank(g=g, kernel=kernel)
@@ -210,6 +281,17 @@ class TransposedConvolution(Sliding):
             total = total + placed(xp, part, offset, wide, self.strides, self.dilation)
         return padded(xp, total, negated(slide.padding))
 
+    def formula(self, node: Tensor, g: Term, kernel: Term) -> Term:
+        shape, k = (i.shape for i in node.inputs)
+        if self.plain and set(k[:-2]) == {1}:
+            return matrix_product(g, reshaped(kernel, k[-2:]).T)
+        sizes = tuple(map(spanned, shape[1:-1], self.said_pairs(), self.reaches(k), self.strides))
+        also = {} if sizes == node.shape[1:-1] else {"size": said(node.shape[1:-1])}
+        g, channelwise = whole(g, shape), self.channelwise(kernel, k)
+        if channelwise is not None:
+            return self.applied(DEPTHWISE_FULL_CONV, g, channelwise, node.shape, **also)
+        return self.applied(FULL_CONV, g, kernel, node.shape, **also)
+
     def vjp(self, h: Tensor, x: Tensor, g: Tensor, kernel: Tensor) -> Grads:
         return record(Convolution(*self.motion), h, kernel), record(
             KernelCorrelation(*self.motion), h, g
@@ -227,6 +309,12 @@ class KernelCorrelation(Sliding):
     """
 
     name = "kernel_correlation"
+    rules = (
+        "An entry of the input met every cell of the kernel: full convolution of the second factor "
+        "with the derivative by the kernel",
+        "The second factor stood where the kernel was multiplied: correlation of the input with "
+        "the derivative by the kernel",
+    )
 
     def infer(self, x: Tensor, g: Tensor) -> tuple[Shape, np.dtype]:
         self.check_rank(x=x, g=g)
@@ -250,6 +338,23 @@ class KernelCorrelation(Sliding):
         turned = xp.transpose(self.columns(xp, x, cells), (0, 2, 1))
         sums = xp.transpose(xp.matmul(turned, self.matrices(xp, g)), (1, 0, 2))
         return xp.reshape(sums, (*cells, x.shape[-1] // self.groups, g.shape[-1]))
+
+    def formula(self, node: Tensor, a: Term, g: Term) -> Term:
+        x, outer = (i.shape for i in node.inputs)
+        moves = zip(
+            x[1:-1], outer[1:-1], self.said_pairs(), self.strides, self.dilation, strict=True
+        )
+        cells = tuple(
+            divide(n + lo + hi - 1 - (o - 1) * s, d) + 1 for n, o, (lo, hi), s, d in moves
+        )
+        also = {} if cells == node.shape[:-2] else {"size": said(node.shape[:-2])}
+        a, g = whole(a, x), whole(g, outer)
+        if self.groups > 1 and node.shape[-2] == 1:
+            *size, _, filters = node.shape
+            shape = (*size, self.groups, divide(filters, self.groups))
+            found = self.applied(DEPTHWISE_KERNEL_CORR, a, g, shape, **also)
+            return reshaped(found, node.shape)
+        return self.applied(KERNEL_CORR, a, g, node.shape, **also)
 
     def vjp(self, h: Tensor, kernel: Tensor, x: Tensor, g: Tensor) -> Grads:
         return record(TransposedConvolution(*self.motion), g, h), record(

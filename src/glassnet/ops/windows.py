@@ -147,6 +147,32 @@ def check_even(size: Size, pair: Pair, reach: int, stride: int, what: str) -> No
         )
 
 
+# --- as formulas say it -----------------------------------------------------------------------
+def said(values: Sequence[Size]) -> Any:
+    """Return what formulas say of numbers for each axis: a single number where all are equal."""
+    return values[0] if len(set(values)) == 1 else tuple(values)
+
+
+def said_padding(pairs: Pairs, strides: Sequence[int]) -> Any:
+    """Return what formulas say of padding: a number for all sides, or the only pair, or pairs.
+
+    Cells at the end that no window reaches need no word.
+    """
+    kept = tuple(
+        (lo, 0 if isinstance(hi, int) and -s < hi < 0 else hi)
+        for (lo, hi), s in zip(pairs, strides, strict=True)
+    )
+    sides = {n for pair in kept for n in pair}
+    return kept[0][0] if len(sides) == 1 else kept[0] if len(kept) == 1 else kept
+
+
+def said_pairs(padding: Any, axes: int) -> Pairs:
+    """Return the pairs for which formulas say this."""
+    if not isinstance(padding, tuple):
+        return ((padding, padding),) * axes
+    return padding if isinstance(padding[0], tuple) else (padding,)
+
+
 # --- arrays -----------------------------------------------------------------------------------
 def padded(xp: Any, x: Any, pairs: Sequence[tuple[int, int]], fill: float = 0) -> Any:
     """Return ``x`` with its spatial axes padded by ``fill``; cropped where a number is negative."""
