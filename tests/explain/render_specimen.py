@@ -62,7 +62,7 @@ FORMULAS = (
     Formula(r"W^{[2]} \leftarrow W^{[2]} - \alpha \, \mathrm{d}W^{[2]}", name="W2"),
     Formula(r"W^{[2]} \leftarrow 0.9 \, W^{[2]}", name="W2"),
     Formula(r"\begin{pmatrix} a & b \\ c & d \end{pmatrix} = \underbrace{A - Y}_{\mathrm{d}Z}"),
-    Formula(r"\left\| W \right\|_{2}^{2} + \left| x \right| + \max_{j} Z_{:j} + \left[ Z > 0 \right]"),
+    Formula(r"\left\| W \right\|_{2}^{2} + \left| x \right| + \max_{j} Z_{:j} + [Z > 0]"),
     Formula(r"g^{[l]\prime}(Z) + \operatorname{corr}_{s=2,p=1}(A, W) \in \mathbb{R}^{m \times 15}"),
     Formula(WIDE),
 )  # fmt: skip

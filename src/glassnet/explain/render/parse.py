@@ -77,14 +77,14 @@ class _Parser:
     def whole(self) -> Row:
         row = self._row(())
         if self.at < len(self.tokens):
-            raise self._error(f"{self._peek()!r} closes nothing")
+            raise self._error(f"{_quoted(self._peek())} closes nothing")
         return row
 
     def _error(self, what: str, at: int | None = None) -> FormulaError:
         at = self.at if at is None else at
         place = self.tokens[at][2] if at < len(self.tokens) else len(self.latex)
         return FormulaError(
-            f"The formula {self.latex!r} is outside the grammar: {what}, at character {place}. "
+            f"The formula {self.latex} is outside the grammar: {what}, at character {place}. "
             "What a formula may hold is listed in docs/formula-grammar.md."
         )
 
@@ -98,7 +98,9 @@ class _Parser:
 
     def _expect(self, token: str) -> None:
         if self._peek() != token:
-            raise self._error(f"expected {token!r}, found {self._peek() or 'the end'!r}")
+            raise self._error(
+                f"expected {_quoted(token)}, found {_quoted(self._peek() or 'the end')}"
+            )
         self.at += 1
 
     # -- rows ----------------------------------------------------------------------------------
@@ -118,7 +120,7 @@ class _Parser:
 
     def _scripted(self, before: list[Node]) -> Node:
         if self._peek() in ("^", "_", "'"):
-            raise self._error(f"{self._peek()!r} stands after nothing")
+            raise self._error(f"{_quoted(self._peek())} stands after nothing")
         base = self._single(before)
         above: Row | None = None
         below: Row | None = None
@@ -127,7 +129,7 @@ class _Parser:
             if sign == "'":
                 above = Row((*(above or ()), PRIME))
             elif (above if sign == "^" else below) is not None:
-                raise self._error(f"two {sign!r} at the same thing", self.at - 1)
+                raise self._error(f"two {_quoted(sign)} at the same thing", self.at - 1)
             elif sign == "^":
                 above = self._argument()
             else:
@@ -194,7 +196,7 @@ class _Parser:
             return Operator(token, symbols.PUNCTUATION[token], "punctuation")
         if token == "|":
             raise self._error(r"a bare '|'; write \left| … \right|", self.at - 1)
-        raise self._error(f"the character {token!r}", self.at - 1)
+        raise self._error(f"the character {_quoted(token)}", self.at - 1)
 
     def _command(self, word: str, before: list[Node]) -> Node:
         start = self.at
@@ -224,7 +226,7 @@ class _Parser:
         opening = symbols.OPENING[self._take()]
         body = self._row(())
         if self._peek() not in symbols.CLOSING:
-            raise self._error(f"the bracket {opening!r} is not closed", start)
+            raise self._error(f"the bracket {_quoted(opening)} is not closed", start)
         return Fence(opening, symbols.CLOSING[self._take()], body, applied=applied)
 
     def _growing_fence(self, before: list[Node]) -> Node:
@@ -241,7 +243,7 @@ class _Parser:
 
     def _bracket(self, table: dict[str, str]) -> str:
         if self._peek() not in table:
-            raise self._error(f"expected a bracket, found {self._peek() or 'the end'!r}")
+            raise self._error(f"expected a bracket, found {_quoted(self._peek() or 'the end')}")
         return table[self._take()]
 
     def _applied(self, before: list[Node]) -> bool:
@@ -287,7 +289,7 @@ class _Parser:
     def _capital(self) -> str:
         letter = self._raw_argument()
         if not re.fullmatch("[A-Z]", letter):
-            raise self._error(f"expected one capital letter, found {letter!r}")
+            raise self._error(f"expected one capital letter, found {_quoted(letter)}")
         return letter
 
     def _underbrace(self) -> Node:
@@ -301,7 +303,7 @@ class _Parser:
     def _grid(self) -> Node:
         kind = self._raw_argument()
         if kind not in ("cases", "pmatrix"):
-            raise self._error(f"the environment {kind!r}")
+            raise self._error(f"the environment {_quoted(kind)}")
         rows: list[tuple[Row, ...]] = []
         cells: list[Row] = []
         while True:
@@ -332,6 +334,11 @@ _READERS = {
     "underbrace": _Parser._underbrace,
     "begin": _Parser._grid,
 }
+
+
+def _quoted(token: str) -> str:
+    """Return a token in quotes, its backslash as it stands."""
+    return f"'{token}'"
 
 
 def _ends_term(before: list[Node]) -> bool:
