@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint parity bench clean
+.PHONY: demo test lint parity bench docs clean
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -32,6 +32,9 @@ parity: .venv-parity/.installed
 
 bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.training_step
+
+docs: $(VENV)/.installed
+	$(BIN)/python docs/derivations/build.py
 
 clean:
 	rm -rf $(VENV) .venv-parity build dist

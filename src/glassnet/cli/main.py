@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
+from typing import Any
 
-from glassnet.cli import predict, train
+from glassnet.cli import explain, predict, train
 from glassnet.cli.recipes import RECIPES
+from glassnet.config import NOTATIONS
 
 _ABOUT = """\
 Neural networks you can see through: Keras's interface on NumPy.
@@ -21,6 +23,11 @@ Each trains a network, judges it on examples it has not seen, and saves it:
 
   glassnet summary mnist.safetensors
   glassnet predict mnist.safetensors images.npy --classes
+
+Each shows how it learns, and is a program you could have written:
+
+  glassnet explain xor --notation course
+  glassnet code mnist.safetensors
 """
 
 
@@ -51,7 +58,45 @@ def parser() -> ArgumentParser:
     one.add_argument("file", metavar="FILE", help="a file that model.save wrote")
     one.add_argument("data", metavar="DATA", help="examples as .npy, .npz or .csv, one a row")
     one.add_argument("--classes", action="store_true", help="print the number of the best class")
+    _add_explanations(commands)
     return top
+
+
+def _add_explanations(commands: Any) -> None:
+    one = commands.add_parser(
+        "explain", help="derive backpropagation for a network",
+        description="Write out the training step of a network: forward pass, cost, the derivative "
+        "by every weight, update. SOURCE is a saved model or one of the problems of `train`.",
+    )  # fmt: skip
+    one.add_argument("source", metavar="SOURCE", help="a file that model.save wrote, or a problem")
+    one.add_argument("--notation", choices=NOTATIONS, help="default keras: what runs")
+    one.add_argument("--format", choices=explain.FORMATS, help="default text")
+    one.add_argument(
+        "--with-data", nargs="?", const=True, metavar="DATA",
+        help="numbers beside the symbols, and each derivative beside its difference quotient: on "
+        "examples of the problem, or of DATA, a problem or an .npz file with x and y",
+    )  # fmt: skip
+    one.add_argument("--level", choices=("matrix", "scalar"), default="matrix",
+                     help="scalar: every partial derivative of a small network")  # fmt: skip
+    _add_common(one)
+    one = commands.add_parser(
+        "code", help="print a program for a network",
+        description="Print a program that needs nothing but NumPy: initialisation, forward and "
+        "backward pass, update, training. Run it with --check and it proves that it computes what "
+        "glassnet does.",
+    )  # fmt: skip
+    one.add_argument("source", metavar="SOURCE", help="a file that model.save wrote, or a problem")
+    one.add_argument("--framework", choices=("numpy", "keras", "torch"), default="numpy",
+                     help="numpy (default), or the same network in Keras or PyTorch")  # fmt: skip
+    one.add_argument("--notation", choices=NOTATIONS, help="of the NumPy program")
+    one.add_argument("--weights", choices=("trained", "fresh"), default="trained",
+                     help="as they are (default), or drawn anew by the program")  # fmt: skip
+    _add_common(one)
+
+
+def _add_common(one: ArgumentParser) -> None:
+    one.add_argument("--output", metavar="FILE", help="write it there; the ending tells the format")
+    one.add_argument("--seed", type=int, default=0, help="of a problem's weights (default 0)")
 
 
 def _count(text: str) -> int:
@@ -64,7 +109,8 @@ def _count(text: str) -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     options = parser().parse_args(arguments)
-    run = {"train": train.train, "summary": predict.summary, "predict": predict.predict}
+    run = {"train": train.train, "summary": predict.summary, "predict": predict.predict,
+           "explain": explain.explain, "code": explain.code}  # fmt: skip
     try:
         return run[options.command](options)
     except KeyboardInterrupt:

@@ -1,7 +1,10 @@
 """Explanation: the derivation, the notations, the code, the stability of a network."""
 
+from glassnet.explain.code import code_of as code_of
 from glassnet.explain.derivation import Derivation as Derivation
 from glassnet.explain.derivation import derive as derive
+from glassnet.explain.notebook import model_html as model_html
+from glassnet.explain.notebook import tensor_html as tensor_html
 from glassnet.explain.notation import Notation as Notation
 from glassnet.explain.notation import convert_weights as convert_weights
 from glassnet.explain.notation import get_notation as get_notation

@@ -81,7 +81,8 @@ def _told(value: Any) -> str:
         return f"`{getattr(value, '__name__', type(value).__name__)}`"
     try:
         cls = type(value)
-        return f"`{construction(cls.__name__, cls, {**config(), 'name': None})}`"
+        told = construction(cls.__name__, cls, {**config(), "name": None})
+        return f"`{told.replace('keras.', '')}`"
     except (ValueError, TypeError, KeyError, NotImplementedError):
         return f"`{type(value).__name__}`"
 

@@ -189,7 +189,12 @@ def _name_derivatives(step: RecordedStep, names: Names) -> None:
     for variable, slope in zip(step.variables, step.gradients, strict=True):
         _give_or_add(names, slope, names.of[id(variable)].d)
     own = {id(v) for v in step.variables}
+    trained = set(own)
     for node in topological([step.cost]):
+        if any(id(i) in trained for i in node.inputs):
+            trained.add(id(node))
+        elif step.variables:
+            continue  # no weight has a part in it
         name = names.of.get(id(node))
         cotangent = step.cotangents.get(node)
         if name is None or cotangent is None or id(node) in own or node is step.cost:
