@@ -19,6 +19,7 @@ from glassnet.explain import numbers
 from glassnet.explain.batches import batch_for
 from glassnet.explain.document import Document
 from glassnet.explain.equations import Equation, EquationWriter
+from glassnet.explain.evaluation import Evaluation
 from glassnet.explain.latex import LatexPrinter, name_latex, space_latex
 from glassnet.explain.naming import name_nodes
 from glassnet.explain.orientation import Orientation
@@ -104,6 +105,8 @@ class Derivation:
         self.inside = self.writer.equations()
         self.orientation = Orientation(self.inside, notation.name)
         self.printer = LatexPrinter(columns=columns)
+        # Made now, so that the numbers are those of these weights, whenever they are asked for.
+        self._evaluation = Evaluation.of_batch(self.recorded, batch, model) if with_numbers else None
         users = users_of(self.recorded.cost)
         self.equations: list[Step] = [
             self._step(e, rule_of(e, self.names, users)) for e in self.inside
@@ -146,18 +149,30 @@ class Derivation:
         """Return the equation that defines ``name`` as plain text."""
         return unicode(self.step(name).latex)
 
-    @cached_property
-    def values(self) -> Mapping[str, np.ndarray]:
-        """The values of all named quantities on the batch, by name, in this notation.
+    @property
+    def evaluation(self) -> Evaluation:
+        """The nodes on the batch, in float64.
 
         Raises:
             ValueError: where the derivation was made without a batch.
         """
-        if not self.with_numbers:
+        if self._evaluation is None:
             raise ValueError(
                 "This derivation was made without a batch, so its quantities have no values. "
                 "Write model.derive(x, y)."
             )
+        return self._evaluation
+
+    @cached_property
+    def values(self) -> Mapping[str, np.ndarray]:
+        """The values of all named quantities on the batch, by name, in this notation.
+
+        In float64, from the weights as they were when the derivation was made. The new value that
+        the update gives a weight is ``"W2_new"``.
+
+        Raises:
+            ValueError: where the derivation was made without a batch.
+        """
         return numbers.values_of(self)
 
     def __getitem__(self, name: str) -> np.ndarray:
