@@ -56,8 +56,8 @@ WRITTEN = [
     (3 * A / (4 * Size(M)), "3 * A / (4 * m)"),
     (A / Z, "A / Z"),
     (A / (Z * Y), "A / (Z * Y)"),
-    (A / (Z / Y), "A / (Z / Y)"),
-    ((A / Z) / Y, "A / Z / Y"),
+    (A / (Z / Y), "A * Y / Z"),
+    ((A / Z) / Y, "A / (Z * Y)"),
     (power(A, 2), "A ** 2"),
     (power(A + 1, 2), "(A + 1) ** 2"),
     (power(-A, 2), "(-A) ** 2"),
@@ -92,6 +92,10 @@ WRITTEN = [
     (call(SOFTMAX, Z, shape=Z.shape, axis=(0,)), "softmax(Z, axis=0)"),
     (call(SOFTMAX, Z, shape=Z.shape, _seed=3), "softmax(Z, seed=3)"),
     (alpha * s * A, "alpha * s * A"),
+    (alpha * (A / (Z + 1e-7)), "alpha * A / (Z + 1e-7)"),
+    (A * (Z / Y) * dZ, "A * Z * dZ / Y"),
+    (cases(compare(">", A, 1), 2.0, -1.0), "np.where(A > 1, 2.0, -1.0)"),
+    (compare(">", A, 0.0), "A > 0"),
     (A * float("inf"), "np.inf * A"),
     (A - float("inf"), "A - np.inf"),
 ]  # fmt: skip
@@ -108,6 +112,12 @@ def test_where_the_root_has_another_shape():
     assert NumpyPrinter(dtype="np.float32").value(1 / Size(M), (M, 1)) == (
         "np.full((m, 1), 1 / m, np.float32)"
     )
+    column = quantity("c", M, 1)
+    total = reduce("sum", column, (0,))
+    assert printer.value(2 * total / Size(M), (1, 1)) == "2 * c.sum(axis=0, keepdims=True) / m"
+    assert printer.value(total, ()) == "c.sum()"
+    assert printer.value(total + 1, (1, 1)) == "np.full((1, 1), c.sum() + 1)"
+    assert printer.value(reduce("sum", images, (0, 1, 2, 3)), (1, 1)) == "np.full((1, 1), X.sum())"
     assert printer.value(b, (M, 3)) == "np.broadcast_to(b, (m, 3))"
     assert printer.value(reduce("sum", images, (0, 1, 2)), (1, 2)) == (
         "X.sum(axis=(0, 1, 2), keepdims=True).reshape(1, 2)"

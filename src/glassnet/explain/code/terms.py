@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from glassnet.formulas import (
@@ -66,9 +67,12 @@ class NumpyPrinter:
         """
         if term.shape == shape:
             return self.number(term)
+        if set(shape) == {1} and _over_all(term):
+            return self.print(_kept(term, shape))
         if broadcast(term.shape, shape) == shape:
             text = self.number(term)
             if term.shape == ():
+                text = repr(float(term.value)) if isinstance(term, Number) else text
                 return f"np.full({shape_source(shape)}, {text}{self._precision(term)})"
             return f"np.broadcast_to({text}, {shape_source(shape)})"
         if shape == ():
@@ -92,7 +96,9 @@ class NumpyPrinter:
         return self.name(term.name), 4
 
     def _number(self, term: Number) -> tuple[str, int]:
-        return number_source(term.value), 1 if term.value < 0 else 4
+        whole = isinstance(term.value, float) and term.value.is_integer() and abs(term.value) < 1e6
+        text = number_source(int(term.value) if whole else term.value)
+        return text, 1 if term.value < 0 else 4
 
     def _sizeof(self, term: SizeOf) -> tuple[str, int]:
         return size_source(term.size), _level_of_size(term.size)
@@ -111,8 +117,9 @@ class NumpyPrinter:
             above.insert(0, Number(abs(term.top)))
         above += term.factors
         bare = any(not is_truth(f) for f in term.factors)
-        written = [self._factor(f, i == 0, len(above) == 1, bare) for i, f in enumerate(above)]
-        written = written or ["1"]
+        written = [
+            self._factor(f, i == 0, i == len(above) - 1, bare) for i, f in enumerate(above)
+        ] or ["1"]
         if len(written) == 1 and term.bottom == 1 and not term.divisors:
             level = 2 if above and isinstance(above[0], MatrixProduct) else 3
         else:
@@ -128,12 +135,14 @@ class NumpyPrinter:
             text += f" / {joined}" if len(below) == 1 else f" / ({joined})"
         return (f"-{text}", 1) if term.top < 0 else (text, level)
 
-    def _factor(self, term: Term, first: bool, alone: bool, bare: bool) -> str:
+    def _factor(self, term: Term, first: bool, last: bool, bare: bool) -> str:
         """A factor; ``bare`` where a truth value stands beside an array of numbers."""
         if is_truth(term) and not bare:
             return self.number(term)
-        inside = (alone and isinstance(term, MatrixProduct)) or isinstance(term, Quotient)
-        return self.print(term, 2 if first and inside else 3)
+        if isinstance(term, Quotient):  # a * (b / c) is a * b / c
+            return self.print(term, 2 if first or last else 3)
+        alone = first and last and isinstance(term, MatrixProduct)
+        return self.print(term, 2 if alone else 3)
 
     def _quotient(self, term: Quotient) -> tuple[str, int]:
         top, below = term.numerator, term.denominator
@@ -155,7 +164,7 @@ class NumpyPrinter:
     # --- everything else ----------------------------------------------------------------------
     def _reduced(self, term: Reduced) -> tuple[str, int]:
         inner = self.print(term.term, 0) if term.kind == "sum" else self.number(term.term)
-        if term.shape == ():
+        if term.shape == () and not isinstance(term, Kept):
             arguments = ""
         else:
             axes = term.axes[0] if len(term.axes) == 1 else term.axes
@@ -181,13 +190,20 @@ class NumpyPrinter:
                 arguments.append(f"{key.removeprefix('_')}={told}")
         return f"{function.numpy}({', '.join(arguments)})", 4
 
+    _kept = _reduced
+
     def _indicator(self, term: Indicator) -> tuple[str, int]:
         first, second = self.number(term.first, 1), self.number(term.second, 1)
         return f"{first} {RELATIONS.get(term.relation, term.relation)} {second}", 0
 
     def _cases(self, term: Cases) -> tuple[str, int]:
-        then, otherwise = self.number(term.then), self.number(term.otherwise)
-        return f"np.where({self.print(term.condition)}, {then}, {otherwise})", 4
+        plain = isinstance(term.then, Number) and isinstance(term.otherwise, Number)
+        then, otherwise = (
+            repr(float(t.value)) if isinstance(t, Number) and plain else self.number(t)
+            for t in (term.then, term.otherwise)
+        )
+        text = f"np.where({self.print(term.condition)}, {then}, {otherwise})"
+        return (f"{text}.astype({self.dtype})" if plain and self.dtype != "float" else text), 4
 
 
 # --- what functions need ------------------------------------------------------------------------
@@ -212,6 +228,27 @@ def source_of(functions: Iterable[Function]) -> Iterator[str]:
     """Yield the definitions."""
     for function in functions:
         yield function.source.strip("\n")
+
+
+class Kept(Reduced):
+    """A reduction to one number that keeps its axes."""
+
+
+def _over_all(term: Term) -> bool:
+    """Whether it is one sum over everything, perhaps with numbers in front."""
+    if isinstance(term, Product):
+        reduced = [t for t in term.scalars if isinstance(t, Reduced)]
+        return not term.factors and len(reduced) == 1 and _over_all(reduced[0])
+    return isinstance(term, Reduced) and term.shape == ()
+
+
+def _kept(term: Term, shape: Shape) -> Term:
+    """The same with the axes kept, where they are as many as those of ``shape``."""
+    if isinstance(term, Product):
+        return replace(term, scalars=tuple(_kept(t, shape) for t in term.scalars))
+    if isinstance(term, Reduced) and len(term.term.shape) == len(shape):
+        return Kept(term.kind, term.term, term.axes)
+    return term
 
 
 # --- small parts --------------------------------------------------------------------------------
@@ -247,7 +284,7 @@ def number_source(value: float | int) -> str:
     """
     if isinstance(value, float) and not math.isfinite(value):
         return "np.nan" if math.isnan(value) else "np.inf" if value > 0 else "-np.inf"
-    return repr(value)
+    return repr(value).replace("e-0", "e-")
 
 
 def size_source(size: Size) -> str:
