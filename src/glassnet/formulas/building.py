@@ -35,19 +35,35 @@ def as_term(value: Operand) -> Term:
 
 
 def add(terms: Iterable[Operand]) -> Term:
-    """Return the sum; sums within are opened, zeros dropped where that changes no shape."""
+    """Return the sum: sums within are opened, numbers gathered, shared factors taken out."""
     flat: list[Term] = []
     for term in map(as_term, terms):
-        flat += term.terms if isinstance(term, Sum) else (term,)
-    flat = united(flat)
+        flat += _summands(term)
     whole = broadcast(*(t.shape for t in flat))
-    kept = [t for t in flat if not (isinstance(t, Number) and t.value == 0)]
-    numbers = [t.value for t in kept if isinstance(t, Number)]
+    flat = united(flat)
+    numbers = [t.value for t in flat if isinstance(t, Number)]
     if len(numbers) > 1:
-        kept = [*(t for t in kept if not isinstance(t, Number)), Number(tidy(sum(numbers)))]
-    if not kept or broadcast(*(t.shape for t in kept)) != whole:
-        kept = kept or [Number(0)]
-    return kept[0] if len(kept) == 1 else Sum(tuple(kept))
+        flat = [*(t for t in flat if not isinstance(t, Number)), Number(tidy(sum(numbers)))]
+    kept = [t for t in flat if t != Number(0)]
+    if broadcast(*(t.shape for t in kept)) != whole:
+        kept = flat  # a 0 that gives the sum its shape
+    if len(kept) < 2:
+        return kept[0] if kept else Number(0)
+    first = next((i for i, t in enumerate(kept) if not is_negative(t)), None)
+    if first is None:
+        return -add(-t for t in kept)
+    kept = [kept[first], *kept[:first], *kept[first + 1 :]]  # -a + b is b - a
+    common, rests = shared(kept)
+    return multiply((*common, add(rests))) if common else Sum(tuple(kept))
+
+
+def _summands(term: Term) -> tuple[Term, ...]:
+    """What a term adds: a sum's terms, those of minus a sum with the other sign."""
+    if isinstance(term, Product) and replace(term, factors=()) == Product(-1):
+        (*others, inner) = term.factors
+        if isinstance(inner, Sum) and not others:
+            return tuple(-t for t in inner.terms)
+    return term.terms if isinstance(term, Sum) else (term,)
 
 
 def multiply(terms: Iterable[Operand]) -> Term:
@@ -67,9 +83,13 @@ def multiply(terms: Iterable[Operand]) -> Term:
             factors += term.factors
         elif term.shape == ():
             scalars.append(term)
-        elif not (isinstance(term, Indicator) and term in factors):  # 1 or 0: its own square
+        else:
             factors.append(term)
-    return _product(top, bottom, scalars, divisors, factors)
+    tidied = joined(factors)
+    if tidied == factors:
+        return _product(top, bottom, scalars, divisors, factors)
+    front = Product(top, bottom, tuple(scalars), tuple(divisors))
+    return multiply((front, *tidied))
 
 
 def _product(
@@ -141,8 +161,13 @@ def _quotient(numerator: Term, denominator: Term) -> Term:
     """``a / b`` for an array b, with the numbers of both in front."""
     above, over = _front(numerator)
     below, under = _front(denominator)
-    found: Term = Quotient(over, under)
-    return multiply((divide(above, below), found))
+    if isinstance(over, Quotient):
+        under = multiply((over.denominator, under))
+        over = over.numerator
+    elif isinstance(under, Quotient):
+        over = multiply((over, under.denominator))
+        under = under.numerator
+    return multiply((divide(above, below), Quotient(over, under)))
 
 
 def _front(term: Term) -> tuple[Term, Term]:
@@ -211,5 +236,6 @@ def compare(relation: str, first: Operand, second: Operand) -> Term:
     return Indicator(relation, as_term(first), as_term(second))
 
 
-# Choices are tidied with sums and products, and sums and products with choices.
+# Choices and factors are tidied with sums and products, and these with them.
 from glassnet.formulas.conditions import united  # noqa: E402
+from glassnet.formulas.factoring import joined, shared  # noqa: E402

@@ -135,29 +135,10 @@ def _choices(term: Term) -> list[Choice]:
 
 def _joined(first: Choice, second: Choice) -> Term:
     condition, a, b = first
-    common, a, b = _common_factors(a + second[1], b + second[2])
+    common, (a, b) = shared((add((a, second[1])), add((b, second[2]))))
     return multiply((*common, cases(condition, a, b)))
 
 
-def _common_factors(a: Term, b: Term) -> tuple[list[Term], Term, Term]:
-    """The factors that two terms share, and what each has beside them."""
-    common: list[Term] = []
-    kept = [_factors(a), _factors(b)]
-    for factor in list(kept[0]):
-        if factor in kept[1] and factor != Number(0):
-            common.append(factor)
-            kept[0].remove(factor)
-            kept[1].remove(factor)
-    return common, multiply(kept[0]), multiply(kept[1])
-
-
-def _factors(term: Term) -> list[Term]:
-    if not isinstance(term, Product):
-        return [term]
-    under = [Product(divisors=(d,)) for d in term.divisors]
-    number = [Product(term.top, term.bottom)] if (term.top, term.bottom) != (1, 1) else []
-    return [*number, *under, *term.scalars, *term.factors]
-
-
 # Sums and products are tidied by these, and these make sums and products.
-from glassnet.formulas.building import as_term, multiply  # noqa: E402
+from glassnet.formulas.building import add, as_term, multiply  # noqa: E402
+from glassnet.formulas.factoring import shared  # noqa: E402

@@ -134,7 +134,7 @@ def soft_shrink(x: Any, threshold: float = 0.5) -> Tensor:
     [-1.5, 0.0, 0.5]
     """
     (x,) = float_operands(x)
-    return sign(x) * relu(absolute(x) - threshold)
+    return where(absolute(x) > threshold, x - threshold * sign(x), 0)
 
 
 def threshold(x: Any, threshold: float, default_value: float) -> Tensor:
@@ -161,7 +161,7 @@ def sparse_sigmoid(x: Any) -> Tensor:
     [0.0, 0.5, 1.0]
     """
     (x,) = float_operands(x)
-    return clip(x + 1, 0, 2) * 0.5
+    return clip(x + 1, 0, 2) / 2
 
 
 # --- smooth ones ------------------------------------------------------------------------------

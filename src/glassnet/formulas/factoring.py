@@ -1,0 +1,84 @@
+"""Factors: what the summands of a sum share, taken out of it; quotients within products, joined."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from glassnet.formulas.terms import Cases, Indicator, Number, Power, Product, Quotient, Term
+
+
+def factors_of(term: Term) -> list[Term]:
+    """Return the factors of a term; what divides it as 1 over that.
+
+    >>> from glassnet.formulas import Name, Quantity
+    >>> a, b = Quantity(Name("a"), (2, 3)), Quantity(Name("b"), (2, 3))
+    >>> factors_of(2 * a / b) == [Product(2), a, 1 / b]
+    True
+    """
+    if isinstance(term, Quotient):
+        under = [divide(Number(1), d) for d in factors_of(term.denominator)]
+        return [f for f in factors_of(term.numerator) if f != Number(1)] + under
+    if not isinstance(term, Product):
+        return [term]
+    number = [Product(term.top, term.bottom)] if (term.top, term.bottom) != (1, 1) else []
+    below: list[Term] = [Product(divisors=(d,)) for d in term.divisors]
+    return [*number, *below, *term.scalars, *(f for t in term.factors for f in factors_of(t))]
+
+
+def shared(terms: Sequence[Term]) -> tuple[list[Term], list[Term]]:
+    """Return the factors that all terms share, and what each term has beside them.
+
+    A sign alone is no factor to be taken out.
+    """
+    kept = [factors_of(t) for t in terms]
+    common: list[Term] = []
+    for factor in list(kept[0]):
+        if factor not in (Number(0), Number(1), Product(-1)) and all(factor in k for k in kept):
+            common.append(factor)
+            for k in kept:
+                k.remove(factor)
+    return common, [multiply(k) for k in kept]
+
+
+def joined(factors: Sequence[Term]) -> list[Term]:
+    """Return factors with their quotients made one, and equal ones made a power."""
+    factors = [f for i, f in enumerate(factors) if not _is_repeated(f, factors[:i])]
+    factors = _with_powers(_inside(factors))
+    quotients = [f for f in factors if isinstance(f, Quotient)]
+    if not quotients or len(factors) == 1:
+        return factors
+    above = [f.numerator if isinstance(f, Quotient) else f for f in factors]
+    return [divide(multiply(above), multiply(q.denominator for q in quotients))]
+
+
+def _is_repeated(factor: Term, before: Sequence[Term]) -> bool:
+    """Whether it is 1 or 0, which is its own square."""
+    return isinstance(factor, Indicator) and factor in before
+
+
+def _with_powers(factors: Sequence[Term]) -> list[Term]:
+    exponents: dict[Term, float] = {}
+    for factor in factors:
+        known = isinstance(factor, Power) and isinstance(factor.exponent, Number)
+        base, exponent = (factor.base, factor.exponent.value) if known else (factor, 1)  # type: ignore[attr-defined]
+        exponents[base] = exponents.get(base, 0) + exponent
+    if len(exponents) == len(factors):
+        return list(factors)
+    return [power(base, Number(exponent)) for base, exponent in exponents.items()]
+
+
+def _inside(factors: Sequence[Term]) -> list[Term]:
+    """``x ⊙ (1 where x > 0, 2 elsewhere)`` is ``x`` where ``x > 0``, ``2 x`` elsewhere."""
+    if len(factors) != 2 or not any(isinstance(f, Cases) for f in factors):
+        return list(factors)
+    x, choice = factors if isinstance(factors[1], Cases) else factors[::-1]
+    if not isinstance(choice, Cases) or not isinstance(choice.condition, Indicator):
+        return list(factors)
+    plain = isinstance(choice.then, Number) and isinstance(choice.otherwise, Number)
+    if not plain or x != choice.condition.first:
+        return list(factors)
+    return [Cases(choice.condition, multiply((x, choice.then)), multiply((x, choice.otherwise)))]
+
+
+# Products are made of factors, and factors taken out leave products.
+from glassnet.formulas.building import divide, multiply, power  # noqa: E402
