@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from glassnet.explain.naming import Names
+from glassnet.explain.ordering import in_order
 from glassnet.explain.recorded import RecordedStep
 from glassnet.formulas import (
     Applied,
@@ -194,7 +195,8 @@ class EquationWriter:
     def _deserves_name(self, node: Tensor, term: Term, shape: Shape) -> bool:
         if isinstance(term, (Number, Quantity)):
             return False
-        if broadcast(term.shape, shape) != shape or len(matrix_shape(term.shape)) > len(shape):
+        own = matrix_shape(term.shape)
+        if broadcast(own, shape) != shape or len(own) > len(shape):
             return True  # an axis of length 1 is dropped: the statement of the shape says so
         parts = list(term.walk())
         mentioned = sum(isinstance(p, Quantity) for p in parts)
@@ -241,7 +243,9 @@ class EquationWriter:
         backward = [e for i, e in found.items() if i in self._backward and i not in self._first]
         backward += self._aliases()
         others = [e for i, e in found.items() if i not in self._forward | self._backward]
-        return [*forward, *self._from_the_back(backward), *others, *self._updates()]
+        new = {str(self.names.of[id(state)]) for state in self._states.values()}
+        updates = in_order([*others, *self._updates()], new)
+        return [*forward, *self._from_the_back(backward), *updates]
 
     def _equation(self, node: Tensor) -> Equation:
         quantity, term = self.definitions[id(node)]

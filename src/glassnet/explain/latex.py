@@ -116,9 +116,10 @@ class LatexPrinter:
     def _product(self, term: Product) -> tuple[str, int]:
         big = [t for t in term.scalars if isinstance(t, Reduced)]
         small = [t for t in term.scalars if not isinstance(t, Reduced)]
-        above = self._side_by_side(abs(term.top), small)
-        if term.bottom != 1 or term.divisors:
-            below = self._side_by_side(term.bottom, term.divisors)
+        under = term.bottom != 1 or bool(term.divisors)
+        above = self._side_by_side(abs(term.top), small, closed=under)
+        if under:
+            below = self._side_by_side(term.bottom, term.divisors, closed=True)
             front = rf"\frac{{{above or 1}}}{{{below}}}"
         else:
             front = above
@@ -135,8 +136,9 @@ class LatexPrinter:
             return "-" + text, 0
         return text, 2 if len(rest) < 2 and not (rest and isinstance(rest[0], Reduced)) else 1
 
-    def _side_by_side(self, number: float | int, terms: Sequence[Term]) -> str:
-        alone = number == 1 and len(terms) == 1
+    def _side_by_side(self, number: float | int, terms: Sequence[Term], *, closed: bool) -> str:
+        """Numbers side by side; ``closed`` where a bar or brackets stand around them."""
+        alone = closed and number == 1 and len(terms) == 1
         parts = [self.print(t, 0 if alone else 2) for t in terms]
         if number != 1 or not parts:
             parts.insert(0, number_latex(number) if number != 1 else "")

@@ -127,7 +127,7 @@ def _name_weights(step: RecordedStep, names: Names, numbers: dict[int, tuple[int
             names.give(weight, Name(letter, numbers[id(call)][0]))
     for weight in step.weights:
         names.give(weight, Name(WEIGHT_LETTERS.get(weight.name or "", "W")))
-    for node in topological([*step.updates.values(), step.cost]):
+    for node in [*topological([*step.updates.values(), step.cost]), *step.updates]:
         if isinstance(node, Variable) and id(node) not in names.of:
             names.give(node, _state_name(step, names, node))
 
