@@ -83,6 +83,9 @@ EXPECTED = {
     r"\frac{\exp(Z)}{\sum_{j} \exp(Z_{:j})}": "exp(Z)/(Σⱼ exp(Z_(:j)))",
     r"\frac{X - \mu}{\sqrt{\sigma^{2} + \epsilon}}": "(X − μ)/√(σ² + ε)",
     r"\sqrt{x}^{2}": "(√x)²",
+    r"\sum_{j} \frac{y_{j}}{p_{j}} \frac{\partial p_{j}}{\partial z_{k}}": "Σⱼ yⱼ/pⱼ · ∂pⱼ/∂zₖ",
+    r"m \frac{\partial J}{\partial Q}": "m ∂J/∂Q",
+    r"U \frac{M}{V}": "U (M/V)",
     # brackets, cases, matrices, notes
     r"\left[ Z > 0 \right]": "[Z > 0]",
     r"\left\| W \right\|_{2}^{2}": "‖W‖₂²",
@@ -94,6 +97,7 @@ EXPECTED = {
     r"\underbrace{A - Y}_{\mathrm{d}Z^{[2]}}": "(A − Y) ⟨dZ[2]⟩",
     # equations
     r"Z = X W + b \quad \in \mathbb{R}^{m \times 15}": "Z = X W + b   ∈ ℝ^(m×15)",
+    r"A = B, \qquad C = D": "A = B,      C = D",
     r"W \leftarrow W - \alpha \mathrm{d}W": "W ← W − α dW",
     r"\text{for } i = 1, \dots, m": "for i = 1, …, m",
     r"a \le b < c \ne d \approx e \sim f": "a ≤ b < c ≠ d ≈ e ∼ f",
@@ -282,6 +286,15 @@ def test_lines_keep_to_the_width_and_lose_nothing(width: int) -> None:
     lines = list(equation_lines(LONG, width))
     assert max(map(cells, lines)) <= width
     assert "".join(lines).replace(" ", "") == unicode(LONG).replace(" ", "")
+
+
+def test_a_fraction_wider_than_a_line_gets_a_slash() -> None:
+    wide = rf"\frac{{{' + '.join(f'x_{{{i}}}' for i in range(40))}}}{{m}}"
+    pieces = segments(parse(wide), 16.5)
+    assert unicode_of(pieces[0]) == "(x₀"
+    assert unicode_of(pieces[-1]) == "/ m"
+    assert max(map(width_of, pieces)) <= 16.5
+    assert len(segments(parse(r"\frac{a + b + c + d + e + f + g + h + i + j + k}{m}"), 9)) == 1
 
 
 def test_columns_are_counted_as_a_terminal_shows_them() -> None:

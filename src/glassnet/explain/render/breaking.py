@@ -56,6 +56,8 @@ class _Piece:
 
 _LINE, _OVERFLOW = 10.0, 100.0
 _RELATION, _COMMA, _SUM, _PRODUCT, _FACTOR, _INSIDE = 1.0, 2.0, 3.0, 8.0, 20.0, 6.0
+_PAGE = 36.0
+"""A fraction wider than this, in em, is on no screen's page; a narrower one may be scrolled."""
 _DEEPEST = 4
 _NEAR = 0.6
 
@@ -74,6 +76,7 @@ def broken(row: Row, width: float, measure: Measure, indent: float, gap: float =
     """
     if measure(row) <= width:
         return [Line(row)]
+    row = _slashed(row, width)
     return _best(_pieces(row), width, measure, indent, gap)
 
 
@@ -82,7 +85,7 @@ def segments(row: Row, width: float) -> list[Row]:
 
     They stand one after the other and the reader's window decides where lines end.
     """
-    groups = [_pieces(row)]
+    groups = [_pieces(_slashed(row, _PAGE))]
     for limit in (_SUM, _PRODUCT, _INSIDE + _SUM, 2 * _INSIDE + _PRODUCT, float("inf")):
         parted: list[list[_Piece]] = []
         for group in groups:
@@ -90,6 +93,23 @@ def segments(row: Row, width: float) -> list[Row]:
             parted += [group] if fits else _parted(group, limit)
         groups = parted
     return [_whole(group) for group in groups]
+
+
+def _slashed(row: Row, width: float) -> Row:
+    """Write a fraction that is wider than a line with a slash, so that it can be broken."""
+    items: list[Node] = []
+    for item in flat(row):
+        if isinstance(item, Fraction) and width_of(item) > width:
+            slash = Operator("/", "/", "product")
+            items += [_bracketed(item.above), slash, _bracketed(item.below)]
+        else:
+            items.append(item)
+    return Row(tuple(items))
+
+
+def _bracketed(row: Row) -> Node:
+    items = tuple(flat(row))
+    return items[0] if len(items) == 1 else Fence("(", ")", row, grows=True)
 
 
 def sides(row: Row) -> tuple[Row, Row]:

@@ -13,6 +13,8 @@ from glassnet.explain.render.style import CLASS, style_sheet
 
 _DEEPEST_LISTED = 2
 """Headings down to this level stand in the table of contents."""
+_MOST_LISTED = 24
+"""Of more headings, only those of the first level do."""
 
 
 def to_html(document: Document, standalone: bool = True) -> str:
@@ -60,8 +62,11 @@ class _Page:
             for block in document
             if isinstance(block, Heading)
         ]
-        if self.named and sum(b.level <= _DEEPEST_LISTED for b, _ in headings) > 2:
-            yield _contents(headings)
+        listed = [pair for pair in headings if pair[0].level <= _DEEPEST_LISTED]
+        if len(listed) > _MOST_LISTED:
+            listed = [pair for pair in headings if pair[0].level == 1]
+        if self.named and len(listed) > 2:
+            yield _contents(listed)
         anchors = iter(headings)
         self.taken -= {_identifier(name) for name in equations}
         for block in document:
@@ -144,10 +149,9 @@ def _identifier(text: str) -> str:
 
 def _contents(headings: list[tuple[Heading, str]]) -> str:
     """Return the table of contents: lists within lists, whatever levels are skipped."""
-    listed = [(block, name) for block, name in headings if block.level <= _DEEPEST_LISTED]
     text = '<nav aria-label="Contents">\n'
     open_levels: list[int] = []
-    for block, name in listed:
+    for block, name in headings:
         while open_levels and open_levels[-1] > block.level:
             text += "</li>\n</ol>\n"
             open_levels.pop()

@@ -19,6 +19,8 @@ _CHARACTERS = 82
 _CODE_COLUMNS = 94
 _NARROW = 14
 """Columns of a table up to this many characters are as wide as they are."""
+_MOST_LISTED = 24
+"""Of more headings, only those of the first level stand in the table of contents."""
 _SECTIONS = ("section", "subsection", "subsubsection", "paragraph")
 _SOURCE = Source()
 
@@ -39,22 +41,22 @@ _PREAMBLE = r"""\documentclass[11pt,a4paper,fleqn]{article}
 \setlength{\parskip}{0.55\baselineskip plus 2pt}
 \setlength{\mathindent}{2em}
 \setcounter{secnumdepth}{0}
-\setcounter{tocdepth}{2}
 \setlength{\emergencystretch}{3em}
 \allowdisplaybreaks[1]
 \raggedbottom
 \renewcommand{\arraystretch}{1.2}
 \AtBeginDocument{%
-  \setlength{\abovedisplayskip}{5pt plus 2pt minus 2pt}%
-  \setlength{\belowdisplayskip}{5pt plus 2pt minus 2pt}%
-  \setlength{\abovedisplayshortskip}{5pt plus 2pt minus 2pt}%
-  \setlength{\belowdisplayshortskip}{5pt plus 2pt minus 2pt}}
+  \setlength{\abovedisplayskip}{6pt plus 2pt minus 2pt}%
+  \setlength{\belowdisplayskip}{6pt plus 2pt minus 2pt}%
+  \setlength{\abovedisplayshortskip}{6pt plus 2pt minus 2pt}%
+  \setlength{\belowdisplayshortskip}{6pt plus 2pt minus 2pt}}
 
 % An equation's line that is wider than the page after all is made smaller.
 \newcommand{\fitted}[1]{\resizebox{\ifdim\width>0.9\linewidth 0.9\linewidth\else\width\fi}%
   {!}{$\displaystyle #1$}}
 % Source code and numbers.
-\newenvironment{code}{\par\nopagebreak\footnotesize\begin{alltt}}{\end{alltt}}
+\newenvironment{code}{\par\nopagebreak\footnotesize
+  \topsep=0pt\partopsep=0pt\parskip=3pt\begin{alltt}}{\end{alltt}}
 \newcommand{\checknote}[1]{\par\nopagebreak\hspace*{2em}%
   \parbox[t]{\dimexpr\linewidth-2em}{\raggedright\footnotesize #1}\par}
 """
@@ -85,8 +87,10 @@ def to_latex(document: Document) -> str:
     """
     parts = [_PREAMBLE, r"\begin{document}"]
     parts.append(f"\\begin{{center}}\\LARGE\\bfseries {_inline(document.title)}\\end{{center}}")
-    if sum(isinstance(block, Heading) and block.level <= 2 for block in document) > 3:
-        parts.append(r"{\parskip=0pt\tableofcontents}")
+    levels = [block.level for block in document if isinstance(block, Heading) and block.level <= 2]
+    if len(levels) > 2:
+        depth = 1 if len(levels) > _MOST_LISTED else 2
+        parts.append(f"{{\\setcounter{{tocdepth}}{{{depth}}}\\parskip=0pt\\tableofcontents}}")
     text = "\n\n".join(parts)
     for block in document:
         # An equation that begins a paragraph would have an empty line above it.
@@ -150,7 +154,7 @@ def _equation(row: Row) -> Iterator[str]:
         if i:
             text = "{} " + text
         if width_of(line.row) + 1.5 * line.level > room:
-            text = f"\\fitted{{{text}}}"
+            text = f"\\fitted{{{'' if i else '{} '}{text}}}"
         indent = r"\quad " * (line.level + (not len(left))) if i else ""
         yield f"{_SOURCE(left) + ' ' if i == 0 and len(left) else ''}& {indent}{text}"
 

@@ -37,6 +37,8 @@ from glassnet.explain.render.tree import (
 
 _THIN = 0.24
 """Spaces narrower than this, in em, are not typed."""
+_ASIDE = "   "
+"""What stands before a relation that a wide space sets off: ``Z = X W   ∈ ℝ^(m×3)``."""
 
 
 def unicode(latex: str) -> str:
@@ -80,8 +82,10 @@ def _row(row: Row, tight: bool) -> str:
     for item in flat(row):
         if isinstance(item, Space) and item.width < _THIN:
             continue
+        if isinstance(item, Operator) and item.kind == "relation" and isinstance(last, Space):
+            text = text.rstrip(" ") + _ASIDE
         piece = _node(item, tight)
-        if isinstance(core(item), Fraction) and not _begins_product(last):
+        if isinstance(item, Fraction) and not (_begins_product(last) or _is_derivative(item)):
             piece = f"({piece})"
         text += _between(last, item, tight) + piece
         last = item
@@ -95,7 +99,7 @@ def _node(node: Node, tight: bool) -> str:
         case Function():
             return node.name
         case Space():
-            return " " * max(1, round(2 * node.width))
+            return " " * (2 if node.width < 1 else round(2 + 2 * node.width))
         case Row():
             return _row(node, tight)
         case Accent():
@@ -126,7 +130,7 @@ def _between(last: Node | None, item: Node, tight: bool) -> str:
     if last is None or isinstance(item, Space):
         return ""
     if isinstance(last, Space):
-        return " " if isinstance(item, Operator) and item.kind == "relation" else ""
+        return ""
     if isinstance(item, Text) or isinstance(last, Text):
         return "" if _has_space(last, item) else " "
     if _opens(last) or (isinstance(core(item), Bracket) and not _opens(item)):
@@ -170,11 +174,19 @@ def _has_space(last: Node, item: Node) -> bool:
 
 def _begins_product(last: Node | None) -> bool:
     """Tell whether a fraction after ``last`` needs no parentheses."""
-    if last is None or isinstance(last, Space | Text):
+    head = None if last is None else core(last)
+    if last is None or isinstance(head, Space | Text | Large | Fraction):
         return True
     if isinstance(last, Operator):
         return last.kind != "product"
     return _opens(last)
+
+
+def _is_derivative(node: Fraction) -> bool:
+    """Tell whether a fraction is one symbol to the eye: ``∂J/∂W``."""
+    parts = [next(flat(part), None) for part in (node.above, node.below)]
+    heads = [core(part) for part in parts if part is not None]
+    return len(heads) == 2 and all(isinstance(h, Symbol) and h.clings for h in heads)
 
 
 def _opens(node: Node) -> bool:
