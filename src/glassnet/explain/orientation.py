@@ -110,6 +110,9 @@ class Orientation:
 
     def _applied(self, term: Applied, turn: bool) -> Term:
         function = term.function
+        if function.drawn and turn and len(term.shape) == 2:  # drawn as ever, and kept transposed
+            parameters = (*term.parameters, ("_columns", True))
+            return replace(term, parameters=parameters, shape=term.shape[::-1])
         matrices = len(term.shape) == 2 and all(len(a.shape) in (0, 2) for a in term.arguments)
         if turn and matrices and function.axes:
             parameters = tuple(
@@ -117,9 +120,7 @@ class Orientation:
                 for key, value in term.parameters
             )
             arguments = tuple(self.turn(a, True) for a in term.arguments)
-            return replace(
-                term, arguments=arguments, parameters=parameters, shape=term.shape[::-1]
-            )
+            return replace(term, arguments=arguments, parameters=parameters, shape=term.shape[::-1])
         if turn and matrices and function in (BROADCAST,):
             shape = term.shape[::-1]
             return call(function, self.turn(term.arguments[0], True), shape=shape, sizes=shape)
@@ -211,4 +212,3 @@ def _spread(groups: list[tuple[list[Quantity], int]], start: set[str]) -> set[st
                 found |= more
                 grown = True
     return found
-

@@ -4,6 +4,7 @@ from glassnet.formulas.functions import FUNCTIONS as FUNCTIONS
 from glassnet.formulas.functions import Function as Function
 from glassnet.formulas.shapes import axes_in as axes_in
 from glassnet.formulas.shapes import axis_in as axis_in
+from glassnet.formulas.shapes import each_axis_in as each_axis_in
 from glassnet.formulas.shapes import matrix_shape as matrix_shape
 from glassnet.formulas.terms import Applied as Applied
 from glassnet.formulas.terms import Cases as Cases

@@ -8,6 +8,7 @@ the second say nothing and are dropped. Between such shapes most reshaping is no
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from glassnet.graph.dimension import Shape, Size, symbols
 
@@ -45,6 +46,23 @@ def axes_in(axes: Iterable[int], shape: Shape) -> tuple[int, ...]:
     """Return where axes of a tensor of this shape stand in its formula."""
     found = (axis_in(a, shape) for a in axes)
     return tuple(a for a in found if a is not None)
+
+
+def each_axis_in(values: Iterable[Any], shape: Shape, other: Any) -> tuple[Any, ...]:
+    """Return a value for each axis of a tensor of this shape as its formula has the axes.
+
+    Args:
+        values: a value for each axis.
+        shape: the tensor's shape.
+        other: the value for an axis that only the formula has.
+
+    >>> each_axis_in((2,), (5,), 0), each_axis_in((7, 8, 9), (1, 5, 6), 0)
+    ((0, 2), (8, 9))
+    """
+    values = tuple(values)
+    if len(shape) == 1:
+        return (values[0], other) if per_example(shape[0]) else (other, values[0])
+    return values[len(shape) - len(matrix_shape(shape)) :]
 
 
 def broadcast(*shapes: Shape) -> Shape:

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from glassnet.formulas import FUNCTIONS, Function, Term, call, matrix_shape
 from glassnet.graph.dimension import Dim, Shape, Size, bind, display, product, symbols
 from glassnet.graph.dtypes import is_float, promote
 from glassnet.graph.op import Op, Sample
@@ -116,6 +117,7 @@ class NumpyForward(Op):
     """
 
     name = "numpy_forward"
+    rules = ("The brick's own backward says how the derivative comes back",) * 16
     layer: Any = None
     weights: tuple[Any, ...] = ()
     count: int = 1
@@ -139,6 +141,9 @@ class NumpyForward(Op):
                 "wrong, write compute_output_shape(self, input_shape)."
             )
         return y
+
+    def formula(self, node: Tensor, *terms: Term) -> Term:
+        return call(brick(self.layer), *terms, shape=matrix_shape(node.shape))
 
     @property
     def where(self) -> str:
@@ -218,6 +223,9 @@ class NumpyBackward(Op):
             total = size + total
         return (total,), promote(t.dtype for t in inputs if is_float(t.dtype))
 
+    def formula(self, node: Tensor, *terms: Term) -> Term:
+        return call(brick(self.layer, "backward"), *terms, shape=matrix_shape(node.shape))
+
     def value(self, xp: Any, *arrays: Any) -> Any:
         dY, given = arrays[0], arrays[1:]
         forward = NumpyForward(self.layer, self.weights, self.count, self.training)
@@ -281,6 +289,17 @@ class NumpyBackward(Op):
         layer = _Sample(name="sample")
         x = np.linspace(-1, 2, 6).reshape(2, 3)
         yield Sample(cls(layer, (), 1, None, (6,)), (np.ones((2, 3)), x), wrt=())
+
+
+def brick(layer: Any, suffix: str = "") -> Function:
+    """Return what formulas call a brick: its class's name."""
+    name = "".join(c for c in type(layer).__name__ if c.isalnum()) + suffix
+    while name in FUNCTIONS and FUNCTIONS[name].meaning != _MEANING:
+        name += "brick"  # another function has its name
+    return Function(name, meaning=_MEANING)
+
+
+_MEANING = "a brick of one's own; backward gives all its derivatives, one behind another"
 
 
 class _Sample(NumpyLayer):

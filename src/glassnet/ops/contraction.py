@@ -8,6 +8,16 @@ from typing import Any
 
 import numpy as np
 
+from glassnet.formulas import (
+    Term,
+    call,
+    each_axis_in,
+    matrix_product,
+    matrix_shape,
+    reduce,
+    transposed,
+)
+from glassnet.formulas.entries import EINSUM
 from glassnet.graph.dimension import Shape, Size, display, product
 from glassnet.graph.op import Op, Sample
 from glassnet.graph.recording import record
@@ -17,7 +27,7 @@ from glassnet.ops.linear import matmul
 from glassnet.ops.matrices import diagonal
 from glassnet.ops.operands import normalize_axes, normalize_axis, operands
 from glassnet.ops.reduction import sum
-from glassnet.ops.shaping import broadcast_to, expand_dims, reshape, transpose
+from glassnet.ops.shaping import broadcast_to, expand_dims, reshape, reshaped, transpose
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -27,6 +37,10 @@ class Einsum(Op):
     """Products summed over the letters that ``result`` lacks; ``terms`` letter the inputs' axes."""
 
     name = "einsum"
+    rules = (
+        "A sum of products: the derivative by one factor is the sum of the derivative times the "
+        "other factors, over the letters that it lacks",
+    ) * 16
     terms: tuple[str, ...] = ("ij", "jk")
     result: str = "ik"
 
@@ -41,6 +55,47 @@ class Einsum(Op):
 
     def value(self, xp: Any, *arrays: Any) -> Any:
         return xp.einsum(self.spec, *arrays, optimize=len(arrays) > 1)
+
+    def formula(self, node: Tensor, *terms: Term) -> Term:
+        if len(terms) == 2:
+            found = self._product(*terms)
+            if found is not None:
+                return found
+        free = next(c for c in "z" + _LETTERS if c not in "".join(self.terms))
+        lettered = [
+            "".join(each_axis_in(t, i.shape, free)) if t else ""
+            for t, i in zip(self.terms, node.inputs, strict=True)
+        ]
+        result = "".join(each_axis_in(self.result, node.shape, free)) if self.result else ""
+        kept = "".join(letter for letter in result if letter in "".join(lettered))
+        sizes = {free: 1, **dict(zip(self.result, node.shape, strict=True))}
+        shape = tuple(sizes[letter] for letter in kept)
+        found = call(EINSUM, *terms, shape=shape, spec=f"{','.join(lettered)}->{kept}")
+        return found if matrix_shape(shape) == shape else reshaped(found, matrix_shape(node.shape))
+
+    def _product(self, a: Term, b: Term) -> Term | None:
+        """As a matrix product, or entry by entry, where it is one of two matrices or stacks."""
+        first, second = self.terms
+        if len(first) != len(a.shape) or len(second) != len(b.shape) or len(first) < 2:
+            return None
+        if first == second and set(self.result) <= set(first):
+            if self.result == first:
+                return a * b
+            kept = [i for i, letter in enumerate(first) if letter in self.result]
+            if self.result == first[: len(kept)] and kept == [0]:
+                return reduce("sum", a * b, range(1, len(first)))
+        lead = self.result[:-2]
+        if not (first[:-2] == second[:-2] == lead) or len(self.result) != len(first):
+            return None
+        (summed,) = set(first[-2:]) & set(second[-2:]) or ("",)
+        if len(set(first[-2:]) & set(second[-2:])) != 1 or summed in self.result:
+            return None
+        left = a if first[-1] == summed else transposed(a)
+        right = b if second[-2] == summed else transposed(b)
+        row, column = first[-2:].replace(summed, ""), second[-2:].replace(summed, "")
+        if self.result[-2:] == row + column:
+            return matrix_product(left, right)
+        return transposed(matrix_product(left, right))
 
     def vjp(self, g: Tensor, y: Tensor, *inputs: Tensor) -> Grads:
         return tuple(self._by(i, g, inputs) for i in range(len(inputs)))

@@ -6,19 +6,31 @@ expressed with the two.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from glassnet.graph.dimension import Shape, Size, display
+from glassnet.formulas import Term, axis_in, call, each_axis_in, matrix_shape
+from glassnet.formulas.entries import (
+    ADD_ALONG,
+    ADD_ENTRIES,
+    ENTRIES,
+    PAD,
+    PLACE,
+    ROWS,
+    SCATTER,
+    SLICE,
+    TAKE_ALONG,
+)
+from glassnet.graph.dimension import Shape, Size, display, product
 from glassnet.graph.op import Op, Sample
 from glassnet.graph.recording import as_tensor, record
 from glassnet.graph.tensor import Constant, Tensor
 from glassnet.ops.elementwise import Grads
 from glassnet.ops.operands import broadcast_shapes, normalize_axis
-from glassnet.ops.shaping import broadcast_to, reshape
+from glassnet.ops.shaping import broadcast_to, reshape, reshaped
 
 _X = np.arange(24, dtype=np.float64).reshape(2, 3, 4)
 
@@ -33,11 +45,29 @@ def _key(starts: Any, sizes: Any, steps: Any) -> tuple[slice, ...]:
     return tuple(key)
 
 
+def axes_said(
+    changed: dict[int, tuple[Any, ...]], keys: Sequence[str], usual: Any
+) -> dict[str, Any]:
+    """Return the parameters of axes as formulas say them.
+
+    Args:
+        changed: for each axis that is told of, what is told.
+        keys: what the things told are called.
+        usual: by key, what need not be told.
+    """
+    said: dict[str, Any] = {"axis": tuple(changed) if len(changed) > 1 else next(iter(changed))}
+    for key, values in zip(keys, zip(*changed.values(), strict=True), strict=True):
+        if any(value != usual.get(key) for value in values):
+            said[key] = values[0] if len(set(values)) == 1 else values
+    return said
+
+
 @dataclass(frozen=True)
 class Slice(Op):
     """``sizes`` entries from ``starts`` on, ``steps`` apart, along every axis."""
 
     name = "slice"
+    rules = ("What was not taken gets 0; the derivative goes to the entries that were taken",)
     view = True
     starts: Shape = ()
     sizes: Shape = ()
@@ -54,6 +84,23 @@ class Slice(Op):
                 f"the tensor has the shape {display(x.shape)} in this run."
             )
         return y
+
+    def formula(self, node: Tensor, x: Term) -> Term:
+        source = node.inputs[0].shape
+        parts = zip(self.starts, self.sizes, self.steps, source, strict=True)
+        changed: dict[int, tuple[Any, ...]] = {}
+        shape = list(matrix_shape(source))
+        for axis, part in enumerate(each_axis_in(parts, source, None)):
+            if part is None:
+                continue
+            start, size, step, n = part
+            shape[axis] = size
+            if (start, size, step) != (0, n, 1):
+                changed[axis] = (start, start + size * step if size != 0 else start, step)
+        if x.shape == () or not changed:
+            return x
+        said = axes_said(changed, ("start", "stop", "step"), {"start": 0, "step": 1})
+        return call(SLICE, x, shape=tuple(shape), **said)
 
     def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
         return (record(Place(x.shape, self.starts, self.steps), g),)
@@ -74,6 +121,7 @@ class Place(Op):
     """Zeros of ``shape`` with x in such a slice: slice reversed."""
 
     name = "place"
+    rules = ("The derivative is taken from where the entries were put",)
     shape: Shape = ()
     starts: Shape = ()
     steps: tuple[int, ...] = ()
@@ -89,6 +137,26 @@ class Place(Op):
         y[key] = x
         return y
 
+    def formula(self, node: Tensor, x: Term) -> Term:
+        parts = zip(self.starts, node.inputs[0].shape, self.steps, self.shape, strict=True)
+        told = {
+            axis: part
+            for axis, part in enumerate(each_axis_in(parts, self.shape, None))
+            if part is not None and part != (0, part[3], 1, part[3])
+        }
+        shape = matrix_shape(self.shape)
+        given = each_axis_in(node.inputs[0].shape, self.shape, 1)
+        x = reshaped(x, given)
+        if not told:
+            return x
+        if all(step == 1 for _, _, step, _ in told.values()):
+            around = {a: (start, n - start - size) for a, (start, size, _, n) in told.items()}
+            said = axes_said(around, ("before", "after"), {"before": 0, "after": 0})
+            return call(PAD, x, shape=shape, **said)
+        put = {axis: (start, n, step) for axis, (start, _, step, n) in told.items()}
+        said = axes_said(put, ("start", "size", "step"), {"start": 0, "step": 1})
+        return call(PLACE, x, shape=shape, **said)
+
     def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
         return (record(Slice(self.starts, x.shape, self.steps), g),)
 
@@ -99,11 +167,34 @@ class Place(Op):
 
 
 # --- picked entries ---------------------------------------------------------------------------
+def _vectors(indices: Sequence[Shape]) -> bool:
+    """Whether all indices are columns or all are rows, which formulas count as one axis."""
+    first = indices[0]
+    return len(first) < 3 and sum(s != 1 for s in first) < 2 and set(indices) == {first}
+
+
+def _rows_picked(shape: Shape, axes: tuple[int, ...], indices: Sequence[Shape]) -> Shape:
+    """The shape of what formulas pick of a shape of theirs along axes of theirs."""
+    if len(axes) < len(shape) and _vectors(indices):
+        indices = [(product(i),) for i in indices]
+    return _picked_shape(shape, axes, broadcast_shapes(*indices))
+
+
 def _picked_shape(shape: Shape, axes: tuple[int, ...], index: Shape) -> Shape:
     """NumPy's rule: the index's axes stand where neighbouring axes stood, else in front."""
     if axes[-1] - axes[0] == len(axes) - 1:
         return (*shape[: axes[0]], *index, *shape[axes[-1] + 1 :])
     return (*index, *(size for i, size in enumerate(shape) if i not in axes))
+
+
+def _axes_counted(axes: tuple[int, ...], shape: Shape) -> tuple[int, ...] | None:
+    """The axes as formulas count them; None where one of them is dropped there."""
+    found = [axis_in(axis, shape) for axis in axes]
+    return None if None in found else tuple(a for a in found if a is not None)
+
+
+def _single(axes: tuple[int, ...]) -> Any:
+    return axes[0] if len(axes) == 1 else axes
 
 
 def _picking_key(rank: int, axes: tuple[int, ...], indices: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -128,6 +219,7 @@ class Pick(Op):
     """The entries of x at integer indices along ``axes``, as ``x[:, i, j]`` picks them."""
 
     name = "pick"
+    rules = ("Each row collects the derivatives of all places to which it was taken",)
     axes: tuple[int, ...] = (0,)
 
     def infer(self, x: Tensor, *indices: Tensor) -> tuple[Shape, np.dtype]:
@@ -137,6 +229,23 @@ class Pick(Op):
         if len(self.axes) == 1:
             return xp.take(x, indices[0], axis=self.axes[0])
         return x[_picking_key(x.ndim, self.axes, indices)]
+
+    def formula(self, node: Tensor, x: Term, *indices: Term) -> Term:
+        source = node.inputs[0].shape
+        if len(source) == 1:
+            return call(ENTRIES, x, *indices, shape=indices[0].shape)
+        axes = _axes_counted(self.axes, source)
+        if axes is None:  # along an axis of length 1 that formulas drop
+            x, axes = reshaped(x, source), self.axes
+        shape = _rows_picked(x.shape, axes, [i.shape for i in indices])
+        found = call(ROWS, x, *indices, shape=shape)
+        if axes != (0,):
+            found = call(ENTRIES, x, *indices, shape=shape, axis=_single(axes))
+        return (
+            found
+            if matrix_shape(shape) == matrix_shape(node.shape)
+            else reshaped(found, matrix_shape(node.shape))
+        )
 
     def vjp(self, g: Tensor, y: Tensor, x: Tensor, *indices: Tensor) -> Grads:
         return (record(AddAt(x.shape, self.axes), g, *indices), *[None] * len(indices))
@@ -155,6 +264,7 @@ class AddAt(Op):
     """Zeros of ``shape`` to which x is added where an index names the entry: pick reversed."""
 
     name = "add_at"
+    rules = ("The derivative is taken from the rows to which was added",)
     shape: Shape = ()
     axes: tuple[int, ...] = (0,)
 
@@ -169,6 +279,19 @@ class AddAt(Op):
             key = _picking_key(len(self.shape), self.axes, indices)
             return xp.zeros(self.shape, dtype=x.dtype).at[key].add(x)
         return _add_at(x, self.shape, self.axes, indices)
+
+    def formula(self, node: Tensor, x: Term, *indices: Term) -> Term:
+        sizes = matrix_shape(self.shape)
+        if len(self.shape) == 1:
+            x = reshaped(x, indices[0].shape)
+            return call(ADD_ENTRIES, x, *indices, shape=sizes, sizes=sizes)
+        axes = _axes_counted(self.axes, self.shape)
+        if axes is None:
+            sizes, axes = self.shape, self.axes
+        x = reshaped(x, _rows_picked(sizes, axes, [i.shape for i in indices]))
+        if axes == (0,):
+            return call(SCATTER, x, *indices, shape=sizes, sizes=sizes)
+        return call(ADD_ENTRIES, x, *indices, shape=sizes, axis=_single(axes), sizes=sizes)
 
     def vjp(self, g: Tensor, y: Tensor, x: Tensor, *indices: Tensor) -> Grads:
         return (record(Pick(self.axes), g, *indices), *[None] * len(indices))
@@ -221,6 +344,7 @@ class PickAlong(Op):
     """The entries of x at the integer index of the same place along ``axis``."""
 
     name = "take_along_axis"
+    rules = ("Each entry collects the derivatives of all places to which it was taken",)
     axis: int = 0
 
     def infer(self, x: Tensor, index: Tensor) -> tuple[Shape, np.dtype]:
@@ -230,6 +354,14 @@ class PickAlong(Op):
 
     def value(self, xp: Any, x: Any, index: Any) -> Any:
         return xp.take_along_axis(x, index, self.axis)
+
+    def formula(self, node: Tensor, x: Term, index: Term) -> Term:
+        shape = node.inputs[0].shape
+        axis = axis_in(self.axis, shape)
+        given = each_axis_in(node.shape, shape, 1)
+        if axis is None:
+            x, axis, given = reshaped(x, shape), self.axis, node.shape
+        return call(TAKE_ALONG, x, reshaped(index, given), shape=given, axis=axis)
 
     def vjp(self, g: Tensor, y: Tensor, x: Tensor, index: Tensor) -> Grads:
         return record(AddAlong(x.shape[self.axis], self.axis), g, index), None
@@ -245,6 +377,7 @@ class AddAlong(Op):
     """Zeros to which x is added at the index along ``axis``: take_along_axis reversed."""
 
     name = "add_along_axis"
+    rules = ("The derivative is taken from the entries to which was added",)
     size: Size = 1
     axis: int = 0
 
@@ -264,6 +397,16 @@ class AddAlong(Op):
         places[self.axis] = np.where(index < 0, index + self.size, index)
         target = np.ravel_multi_index(tuple(places), shape)
         return _sums_by_target(x.reshape(-1, 1), target.ravel(), int(np.prod(shape))).reshape(shape)
+
+    def formula(self, node: Tensor, x: Term, index: Term) -> Term:
+        shape, given = node.shape, node.inputs[0].shape
+        axis = axis_in(self.axis, shape)
+        if axis is not None:
+            shape, given = matrix_shape(shape), each_axis_in(given, shape, 1)
+        else:
+            axis = self.axis
+        x, index = reshaped(x, given), reshaped(index, given)
+        return call(ADD_ALONG, x, index, shape=shape, axis=axis, size=self.size)
 
     def vjp(self, g: Tensor, y: Tensor, x: Tensor, index: Tensor) -> Grads:
         return record(PickAlong(self.axis), g, index), None

@@ -9,14 +9,16 @@ from typing import Any
 
 import numpy as np
 
+from glassnet.formulas import Term, axis_in, call, each_axis_in, matrix_shape
+from glassnet.formulas.entries import CONCAT, PAD
 from glassnet.graph.dimension import Dim, Shape, Size, display, divide, divisible
 from glassnet.graph.op import Op, Sample
 from glassnet.graph.recording import as_tensor, record
 from glassnet.graph.tensor import Tensor, implements
 from glassnet.ops.elementwise import Grads
-from glassnet.ops.indexing import slice_from, take
+from glassnet.ops.indexing import axes_said, slice_from, take
 from glassnet.ops.operands import normalize_axes, normalize_axis, operands
-from glassnet.ops.shaping import broadcast_to, expand_dims, reshape
+from glassnet.ops.shaping import broadcast_to, expand_dims, reshape, reshaped
 
 _X = np.arange(24, dtype=np.float64).reshape(2, 3, 4)
 
@@ -26,6 +28,7 @@ class Concatenate(Op):
     """The inputs one behind the other along ``axis``."""
 
     name = "concatenate"
+    rules = ("Each part gets the derivative by the entries that it brought",) * 16
     axis: int = 0
 
     def infer(self, *inputs: Tensor) -> tuple[Shape, np.dtype]:
@@ -43,6 +46,17 @@ class Concatenate(Op):
 
     def value(self, xp: Any, *arrays: Any) -> Any:
         return xp.concatenate(arrays, axis=self.axis)
+
+    def formula(self, node: Tensor, *terms: Term) -> Term:
+        shape, axis = matrix_shape(node.shape), axis_in(self.axis, node.shape)
+        if axis is None:  # a single entry along an axis that formulas drop: the others are empty
+            shape, axis = node.shape, self.axis
+        parts = []
+        for term, source in zip(terms, node.inputs, strict=True):
+            sizes = list(shape)
+            sizes[axis] = source.shape[self.axis]
+            parts.append(reshaped(term, tuple(sizes)))
+        return call(CONCAT, *parts, shape=shape, axis=axis)
 
     def vjp(self, g: Tensor, y: Tensor, *inputs: Tensor) -> Grads:
         return tuple(_pieces(g, self.axis, [i.shape[self.axis] for i in inputs]))
@@ -74,6 +88,7 @@ class Pad(Op):
     """x with ``widths`` (before, after) entries of one value around it."""
 
     name = "pad"
+    rules = ("What was added around gets no derivative: it is cut off again",)
     widths: tuple[tuple[int, int], ...] = ()
     fill: float = 0.0
 
@@ -87,6 +102,15 @@ class Pad(Op):
         y = np.full(shape, self.fill, x.dtype) if self.fill else np.zeros(shape, x.dtype)
         y[tuple(slice(a, a + s) for s, (a, _) in zip(x.shape, self.widths, strict=True))] = x
         return y
+
+    def formula(self, node: Tensor, x: Term) -> Term:
+        shape = node.shape
+        widths = dict(enumerate(each_axis_in(self.widths, shape, (0, 0))))
+        changed = {axis: pair for axis, pair in widths.items() if any(pair)}
+        x = reshaped(x, each_axis_in(node.inputs[0].shape, shape, 1))
+        said = axes_said(changed, ("before", "after"), {"before": 0, "after": 0})
+        value = {"value": self.fill} if self.fill else {}
+        return call(PAD, x, shape=matrix_shape(shape), **said, **value)
 
     def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
         return (slice_from(g, tuple(a for a, _ in self.widths), x.shape),)

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from glassnet.formulas import Term, call, matrix_shape
+from glassnet.formulas.entries import RANGE
 from glassnet.graph import dtypes
 from glassnet.graph.dimension import Dim, Shape, Size, display
 from glassnet.graph.op import Op, Sample
@@ -33,6 +35,10 @@ class Range(Op):
 
     def infer(self) -> tuple[Shape, np.dtype]:
         return (self.size,), np.dtype(self.dtype)
+
+    def formula(self, node: Tensor) -> Term:
+        shape = matrix_shape(node.shape)
+        return call(RANGE, shape=shape, sizes=shape)
 
     def value(self, xp: Any) -> Any:
         return xp.arange(self.size, dtype=self.dtype)

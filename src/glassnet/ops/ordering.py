@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
+from glassnet.formulas import Function, Term, axis_in, call, matrix_shape
+from glassnet.formulas.entries import ARGMAX, ARGMIN, ARGSORT, TOP_K
 from glassnet.graph.dimension import Shape, Size, display
 from glassnet.graph.op import Op, Sample
 from glassnet.graph.recording import as_tensor, record
@@ -17,7 +19,7 @@ from glassnet.ops.elementwise import cast
 from glassnet.ops.indexing import take_along_axis
 from glassnet.ops.operands import normalize_axis
 from glassnet.ops.reduction import reduced_shape, sum
-from glassnet.ops.shaping import expand_dims, reshape, squeeze
+from glassnet.ops.shaping import expand_dims, reshape, reshaped, squeeze
 
 _X = np.array([[3.0, -1.0, 3.0, 2.0], [0.0, 5.0, 1.0, 5.0]])
 
@@ -25,8 +27,18 @@ _X = np.array([[3.0, -1.0, 3.0, 2.0], [0.0, 5.0, 1.0, 5.0]])
 @dataclass(frozen=True)
 class _Place(Op):
     differentiable = False
+    function: ClassVar[Function]
+    """What formulas call it."""
     axis: int = 0
     keepdims: bool = False
+
+    def formula(self, node: Tensor, x: Term) -> Term:
+        source = node.inputs[0].shape
+        axis = axis_in(self.axis, source)
+        if axis is None:  # along an axis of length 1 that formulas drop
+            x, axis = reshaped(x, source), self.axis
+        shape = tuple(1 if i == axis else n for i, n in enumerate(x.shape))
+        return call(self.function, x, shape=shape, axis=axis)
 
     def infer(self, x: Tensor) -> tuple[Shape, np.dtype]:
         if x.shape[self.axis] == 0:
@@ -41,6 +53,7 @@ class _Place(Op):
 
 class ArgMax(_Place):
     name = "argmax"
+    function = ARGMAX
 
     def value(self, xp: Any, x: Any) -> Any:
         return xp.argmax(x, axis=self.axis, keepdims=self.keepdims)
@@ -48,6 +61,7 @@ class ArgMax(_Place):
 
 class ArgMin(_Place):
     name = "argmin"
+    function = ARGMIN
 
     def value(self, xp: Any, x: Any) -> Any:
         return xp.argmin(x, axis=self.axis, keepdims=self.keepdims)
@@ -63,6 +77,12 @@ class ArgSort(Op):
 
     def infer(self, x: Tensor) -> tuple[Shape, np.dtype]:
         return x.shape, np.dtype(np.int64)
+
+    def formula(self, node: Tensor, x: Term) -> Term:
+        axis = axis_in(self.axis, node.shape)
+        if axis is None:
+            x, axis = reshaped(x, node.shape), self.axis
+        return call(ARGSORT, x, shape=x.shape, axis=axis)
 
     def value(self, xp: Any, x: Any) -> Any:
         return xp.argsort(x, axis=self.axis, stable=True)
@@ -86,6 +106,11 @@ class TopK(Op):
         if self.k < 0 or (isinstance(size, int) and self.k > size):
             raise ValueError(f"top_k: k={self.k} of an axis with {size} entries ({x!r}).")
         return (*x.shape[:-1], self.k), np.dtype(np.int64)
+
+    def formula(self, node: Tensor, x: Term) -> Term:
+        if len(x.shape) == 2 and node.ndim == 1 and matrix_shape(node.inputs[0].shape)[1] == 1:
+            x = reshaped(x, x.shape[::-1])
+        return call(TOP_K, x, shape=(*x.shape[:-1], self.k), k=self.k)
 
     def value(self, xp: Any, x: Any) -> Any:
         # Sorted back to front and turned round, so that of equal entries the first comes first.

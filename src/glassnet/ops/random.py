@@ -16,11 +16,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import count
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from glassnet.config import next_seed
+from glassnet.formulas import Function, Product, Term, call, matrix_shape
+from glassnet.formulas.building import tidy
+from glassnet.formulas.draws import (
+    BERNOULLI,
+    INTEGERS,
+    NORMAL,
+    PERMUTATION,
+    TRUNCATED_NORMAL,
+    UNIFORM,
+)
 from glassnet.graph import dtypes
 from glassnet.graph.dimension import Shape, Size, display, known
 from glassnet.graph.op import Op, Sample
@@ -99,6 +109,8 @@ class Random(Op):
     """The base of random ops: numbers of the given shape and dtype; the input is the step."""
 
     differentiable = False
+    function: ClassVar[Function]
+    """The distribution, as formulas call it."""
     seed: int = 0
     stream: int = 0
     shape: Shape = ()
@@ -108,6 +120,17 @@ class Random(Op):
         if step.shape != () or step.dtype.kind not in "iu":
             raise ValueError(f"{self.name}: the step is one integer; got {step!r}.")
         return self.shape, np.dtype(self.dtype)
+
+    def formula(self, node: Tensor, step: Term) -> Term:
+        shape = matrix_shape(self.shape)
+        return call(
+            self.function, step, shape=shape, **self.said(), _seed=self.seed & _WORD,
+            _stream=self.stream & _WORD, _shape=shape, _dtype=self.dtype,
+        )  # fmt: skip
+
+    def said(self) -> dict[str, Any]:
+        """Return the parameters of the distribution that formulas say."""
+        return {}
 
     def value(self, xp: Any, step: Any) -> Any:
         drawn = self.draw(philox(self.seed, self.stream, int(step)))
@@ -140,8 +163,14 @@ class RandomUniform(Random):
     """Uniform on [low, high)."""
 
     name = "random_uniform"
+    function = UNIFORM
     low: float = 0.0
     high: float = 1.0
+
+    def said(self) -> dict[str, Any]:
+        if (self.low, self.high) == (0.0, 1.0):
+            return {}
+        return {"low": self.low, "high": self.high}
 
     def draw(self, rng: np.random.Generator) -> np.ndarray:
         u = np.asarray(rng.random(self.sizes, self.drawn))
@@ -160,8 +189,13 @@ class RandomNormal(Random):
     """Normal with the given mean and standard deviation."""
 
     name = "random_normal"
+    function = NORMAL
     mean: float = 0.0
     stddev: float = 1.0
+
+    def said(self) -> dict[str, Any]:
+        mean = {} if self.mean == 0 else {"mean": self.mean}
+        return mean if self.stddev == 1 else {**mean, "std": self.stddev}
 
     def draw(self, rng: np.random.Generator) -> np.ndarray:
         return self.scaled(np.asarray(rng.standard_normal(self.sizes, self.drawn)))
@@ -176,6 +210,7 @@ class RandomTruncatedNormal(RandomNormal):
     """Normal, drawn again where it lies more than two standard deviations from the mean."""
 
     name = "random_truncated_normal"
+    function = TRUNCATED_NORMAL
 
     def draw(self, rng: np.random.Generator) -> np.ndarray:
         z = np.asarray(rng.standard_normal(self.sizes, self.drawn))
@@ -191,8 +226,26 @@ class Bernoulli(Random):
     """``high`` with probability p, else 0."""
 
     name = "bernoulli"
+    function = BERNOULLI
     p: float = 0.5
     high: float = 1.0
+
+    def formula(self, node: Tensor, step: Term) -> Term:
+        drawn = super().formula(node, step)
+        if self.high == 1:
+            return drawn
+        if self.high == 1 / self.p:
+            return Product(bottom=tidy(self.p), factors=(drawn,))
+        return Product(top=self.high, factors=(drawn,))
+
+    def said(self) -> dict[str, Any]:
+        return {"p": tidy(self.p)}
+
+    @classmethod
+    def samples(cls) -> Iterable[Sample]:
+        yield from super().samples()
+        yield Sample(cls(1, 2, (3, 4), "float64", 0.7, 1 / 0.7), (np.array(5),))
+        yield Sample(cls(3, 0, (5, 3), "float32", 1 - 0.9, 2.5), (np.array(7),))
 
     def draw(self, rng: np.random.Generator) -> np.ndarray:
         size = int(np.prod(self.sizes, dtype=np.int64))
@@ -208,9 +261,13 @@ class RandomIntegers(Random):
     """Integers, each of low, …, high − 1 equally likely."""
 
     name = "random_integers"
+    function = INTEGERS
     dtype: str = "int32"
     low: int = 0
     high: int = 2
+
+    def said(self) -> dict[str, Any]:
+        return {"low": self.low, "high": self.high}
 
     def draw(self, rng: np.random.Generator) -> np.ndarray:
         return np.asarray(rng.integers(self.low, self.high, self.sizes, self.dtype))
@@ -226,6 +283,7 @@ class RandomPermutation(Random):
     """The numbers 0, …, n − 1 in random order; the shape is (n,)."""
 
     name = "random_permutation"
+    function = PERMUTATION
     dtype: str = "int64"
 
     def draw(self, rng: np.random.Generator) -> np.ndarray:
