@@ -42,6 +42,7 @@ from glassnet.calculus import per_example_grad as per_example_grad
 from glassnet.calculus import value_and_grad as value_and_grad
 from glassnet.calculus import vjp as vjp
 from glassnet.graph.tensor import Tensor as Tensor
+from glassnet.graph.tensor import use_display as _use_display
 from glassnet.graph.variable import Variable as Variable
 from glassnet.initializers import Initializer as Initializer
 from glassnet.layers import Input as Input
@@ -64,6 +65,7 @@ def _explain() -> _Any:
 
 
 _use_readers(_explain)
+_use_display(lambda tensor: _explain().tensor_html(tensor))  # type: ignore[no-any-return]
 
 
 def __getattr__(name: str) -> _Any:

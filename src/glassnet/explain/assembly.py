@@ -98,8 +98,8 @@ def _leaves_table(derivation: Derivation) -> Table:
     for leaf in (*derivation.recorded.inputs, *derivation.recorded.targets):
         found = spaces.get(str(derivation.names.of[id(leaf)]))
         if found is not None:
-            which = "input" if leaf in set(derivation.recorded.inputs) else "target"
-            rows.append((f"{which}", _member(found)))
+            is_input = any(leaf is i for i in derivation.recorded.inputs)
+            rows.append(("input" if is_input else "target", _member(found)))
     for number, layer in derivation.names.layers.items():
         weights = [spaces.get(str(derivation.names.of[id(w)])) for w in layer._weights]
         told = ", ".join(_member(w) for w in weights if w is not None)

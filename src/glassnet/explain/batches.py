@@ -52,6 +52,8 @@ def batch_for(model: Model, x: Any, y: Any, what: str) -> Batch:
             f"{what}: x and y hold one row an example, equally many; got "
             f"{', '.join(str(a.shape) for a in flatten(batch) if a is not None)}."
         )
+    if sizes == {0}:
+        raise ValueError(f"{what}: the batch is empty; it needs at least one example.")
     return batch
 
 

@@ -31,7 +31,6 @@ from glassnet.explain.render.markdown import to_markdown
 from glassnet.explain.render.text import to_text
 from glassnet.explain.render.unicode import unicode
 from glassnet.models.data import Batch
-from glassnet.nest import flatten
 from glassnet.notation import Notation, get_notation
 
 if TYPE_CHECKING:
@@ -106,7 +105,9 @@ class Derivation:
         self.orientation = Orientation(self.inside, notation.name)
         self.printer = LatexPrinter(columns=columns)
         # Made now, so that the numbers are those of these weights, whenever they are asked for.
-        self._evaluation = Evaluation.of_batch(self.recorded, batch, model) if with_numbers else None
+        self._evaluation = (
+            Evaluation.of_batch(self.recorded, batch, model) if with_numbers else None
+        )
         users = users_of(self.recorded.cost)
         self.equations: list[Step] = [
             self._step(e, rule_of(e, self.names, users)) for e in self.inside
@@ -243,9 +244,6 @@ def derive(
     one_of(level, LEVELS, "level")
     chosen = get_notation(notation)
     batch = batch_for(model, x, y, "derive()")
-    arrays = [a for a in flatten(batch) if a is not None]
-    if x is not None and not arrays:
-        raise ValueError("derive(): the batch is empty.")
     found = Derivation(model, batch, chosen, level=level, with_numbers=x is not None)
     if level == "scalar":
         from glassnet.explain.scalars import check_size

@@ -29,6 +29,7 @@ from glassnet.formulas import (
     Term,
     call,
     matrix_shape,
+    transposed,
 )
 from glassnet.formulas.shapes import broadcast
 from glassnet.graph.dimension import Shape
@@ -146,7 +147,8 @@ class EquationWriter:
         for variable, node in self.step.updates.items():
             if id(variable) not in self.step.states or node.op is None:
                 continue
-            reached, stack = set(), [variable]
+            reached: set[int] = set()
+            stack: list[Tensor] = [variable]
             while stack:
                 for user in users.get(id(stack.pop()), ()):
                     if user is not node and id(user) not in reached:
@@ -179,7 +181,9 @@ class EquationWriter:
         assert node.op is not None
         terms = [self._operand(node, i) for i in range(len(node.inputs))]
         found = node.op.formula(node, *terms)
-        return plain_formula(node, terms) if found is None else found
+        if found is None:
+            return plain_formula(node, terms)
+        return transposed(found) if _is_column_of(found, matrix_shape(node.shape)) else found
 
     def _operand(self, node: Tensor, place: int) -> Term:
         """The term of an input, in full shape where the op needs that."""
@@ -318,6 +322,11 @@ class EquationWriter:
             owner = self.step.states.get(id(variable), (variable, ""))[0]
             layer = self.names.of[id(owner)].layer
             yield Equation(quantity, term, node, "update", layer, None, variable)
+
+
+def _is_column_of(term: Term, shape: Shape) -> bool:
+    """Tell whether a term is a column where a row is meant, or a row for a column."""
+    return len(shape) == 2 and 1 in shape and term.shape == shape[::-1] != shape
 
 
 def _before_the_cost(forward: list[Equation], first: list[Equation]) -> list[Equation]:

@@ -19,7 +19,8 @@ from glassnet.graph.variable import Variable
 WEIGHT_LETTERS = {
     "kernel": "W", "bias": "b", "gamma": "gamma", "beta": "beta", "embeddings": "E",
     "depthwise_kernel": "K", "pointwise_kernel": "W", "alpha": "a", "moving_mean": "mubar",
-    "moving_variance": "Vbar",
+    "moving_variance": "Vbar", "moving_stddev": "sigmabar", "renorm_mean": "mutilde",
+    "renorm_stddev": "sigmatilde",
 }  # fmt: skip
 """How the weights of layers are written, by their names in the layer."""
 

@@ -107,19 +107,37 @@ def _backward_rule(
 ) -> str:
     of = equation.of
     assert of is not None
+    uses = users.get(id(of), [])
     found: list[str] = []
-    for node, place in users.get(id(of), ()):
-        sentences = node.op.rules if node.op is not None else ()
-        if place < len(sentences) and sentences[place] not in found:
-            found.append(sentences[place])
+    for node, place in uses:
+        for sentence in _rules_along(node, place, names, users):
+            if sentence not in found:
+                found.append(sentence)
     if not found:
         return ""
-    if len(found) == 1:
-        return found[0] + "."
+    several = len({id(node) for node, _ in uses}) > 1
     target = name_latex(names.of[id(of)])
-    return f"${target}$ is used in several places and receives the sum of what comes back. " + (
-        ". ".join(found) + "."
-    )
+    opening = f"${target}$ is used in several places and receives the sum of what comes back. "
+    return (opening if several else "") + ". ".join(found) + "."
+
+
+def _rules_along(
+    node: Tensor, place: int, names: Names, users: dict[int, list[tuple[Tensor, int]]]
+) -> list[str]:
+    """The rules from the next named quantity back to an input of ``node``, the latter last.
+
+    Sums and rearrangements on the way go without saying where there is something else to say.
+    """
+    said: list[str] = []
+    plain: list[str] = []
+    while node.op is not None:
+        if place < len(node.op.rules):
+            (plain if node.op.quiet else said).insert(0, node.op.rules[place])
+        following = users.get(id(node), [])
+        if id(node) in names.of or len(following) != 1:
+            break
+        node, place = following[0]
+    return said or plain[-1:]
 
 
 def users_of(cost: Tensor) -> dict[int, list[tuple[Tensor, int]]]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from glassnet.models.model import Model
 
 
-@dataclass
+@dataclass(eq=False)
 class Call:
     """One call of a layer: the layer, where, its inputs and outputs."""
 
@@ -34,7 +34,7 @@ class Call:
     outputs: list[Tensor]
 
 
-@dataclass
+@dataclass(eq=False)
 class RecordedStep:
     """A training step, recorded: equal nodes are one node.
 

@@ -58,6 +58,8 @@ class Op(ABC):
     """True for the sum of two inputs."""
     rules: ClassVar[tuple[str, ...]] = ()
     """For each input, the sentence by which the derivative goes back to it; mathematics in $…$."""
+    quiet: ClassVar[bool] = False
+    """True where its rule goes without saying beside another one's."""
     lesson: ClassVar[tuple[tuple[str, str], ...]] = ()
     """The steps that lead to the derivative, where it is no one-liner: (sentence, LaTeX)."""
     distributions: ClassVar[tuple[int, ...]] = ()

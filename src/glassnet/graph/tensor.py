@@ -8,6 +8,7 @@ that training changes, a `Placeholder` gets one when the graph runs.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,6 +34,14 @@ def implements(*functions: Callable[..., Any]) -> Callable[[Callable[..., Any]],
         return ours
 
     return register
+
+
+_displays: list[Callable[[Tensor], str]] = []
+
+
+def use_display(display: Callable[[Tensor], str]) -> None:
+    """Name the function that shows a tensor in a notebook; the package calls this once."""
+    _displays[:] = [display]
 
 
 def use_evaluator(evaluate: Callable[[Tensor], np.ndarray]) -> None:
@@ -102,6 +111,9 @@ class Tensor:
     def __repr__(self) -> str:
         name = f" {self.name!r}" if self.name else ""
         return f"<{self._kind()}{name} shape={display(self.shape)} dtype={self.dtype}>"
+
+    def _repr_html_(self) -> str:
+        return _displays[0](self) if _displays else f"<code>{escape(repr(self))}</code>"
 
     def _kind(self) -> str:
         return f"Tensor {self.op.name}" if self.op is not None else type(self).__name__

@@ -31,6 +31,8 @@ MODULES = {
     "activation": "keras.activations",
 }
 """Where Keras keeps each kind of brick."""
+NEEDED = {name: ["pool_size"] for name in ("AveragePooling1D", "AveragePooling2D")}
+"""Arguments that have a default here and none in Keras."""
 
 
 class NotSayable(ValueError):
@@ -224,7 +226,7 @@ def construction(function: str, cls: type, config: Mapping[str, Any]) -> str:
     given = arguments(cls, config)
     first = []
     if REGISTRIES["layer"].entries.get(cls.__name__) is cls:
-        for name in _required(cls):
+        for name in _required(cls) or NEEDED.get(cls.__name__, []):
             if name not in given:
                 break
             first.append(given.pop(name))
@@ -261,7 +263,8 @@ def arguments(cls: type, config: Mapping[str, Any]) -> dict[str, str]:
         if name == "seed" and is_layer:
             continue  # it was drawn when the layer was made; Keras draws other numbers from it
         text = _plain(told)
-        if name in defaults and _same(told, text, defaults[name]):
+        needed = name in NEEDED.get(cls.__name__, ())
+        if name in defaults and not needed and _same(told, text, defaults[name]):
             continue
         found[name] = _short_brick(told, text)
     return found
@@ -340,4 +343,6 @@ def _short_brick(told: Any, text: str) -> str:
             return quoted(snake_case(told["class_name"]))
     if isinstance(told, list) and len(told) > 1 and isinstance(_single(told), (int, str)):
         return _plain(_single(told))
-    return f"({text[1:-1]})" if isinstance(told, list) and text.startswith("[") else text
+    if isinstance(told, list) and text.startswith("["):
+        return f"({text[1:-1]}{',' if len(told) == 1 else ''})"
+    return text
