@@ -46,8 +46,9 @@ def outputs_of(model: Any, inputs: list[np.ndarray]) -> list[np.ndarray]:
         with torch.no_grad():
             return [y.numpy() for y in flat(model(*map(torch.tensor, inputs)))]
     given: Any = inputs[0] if len(inputs) == 1 else inputs
-    if isinstance(model.input, dict):
-        given = dict(zip(model.input, inputs, strict=True))
+    own = getattr(model, "_inputs_struct", None)  # as the model was made; None for a stack
+    if isinstance(own, dict):
+        given = dict(zip(own, inputs, strict=True))
     return [np.asarray(y) for y in flat(model(given, training=False))]
 
 

@@ -108,7 +108,9 @@ def activation_trial(name: str) -> Trial:
             gn.layers.Dense(6, activation=name),
         ]
     )
-    x = np.random.default_rng(5).normal(0, 3, (4, 4, 5, 3)).astype("float32")
+    x = np.random.default_rng(5).normal(0, 2, (4, 4, 5, 3)).astype("float32")
+    if name == "exponential":
+        x = x / 20  # three of them, one upon the other, soon leave float32
     return Trial(with_drawn_weights(model, 2), [x])
 
 

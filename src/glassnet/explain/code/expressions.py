@@ -272,7 +272,7 @@ KERAS = Dialect(
         },
         **{
             name: _keras_over(name)
-            for name in ("softmax", "log_softmax", "sparsemax", "cumprod", "argsort")
+            for name in ("softmax", "log_softmax", "cumprod", "argsort")
         },
         "argmax": lambda d, n, o: f"ops.argmax({o[0].text}, axis={n.op.axis}{kept_text(n.op, 'keepdims')})",
         "argmin": lambda d, n, o: f"ops.argmin({o[0].text}, axis={n.op.axis}{kept_text(n.op, 'keepdims')})",

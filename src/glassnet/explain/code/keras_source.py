@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from glassnet import activations
 from glassnet.explain.code import vectors
 from glassnet.explain.code.expressions import KERAS, Text
 from glassnet.explain.code.functions import function_source
@@ -39,7 +40,7 @@ from glassnet.explain.code.modules import (
 from glassnet.explain.code.weights import arrays_of, checked_choice, modules_for, section
 from glassnet.graph.dimension import display
 from glassnet.graph.tensor import Tensor
-from glassnet.layers import Activation, CategoryEncoding, Lambda, Normalization
+from glassnet.layers import Activation, CategoryEncoding, Lambda, LayerNormalization, Normalization
 from glassnet.layers.base import Layer
 from glassnet.layers.calling import LayerCall, public_shape
 from glassnet.layers.convolution import Conv1D, Conv2D, Conv3D
@@ -94,9 +95,11 @@ class _Program:
         self.models = [*models_within(model, _WHAT), model]
         self.dtype = model_dtype(self.models, _WHAT)
         self.calls = calls_of_layers(self.models, _WHAT)
+        self.taken = set(_RESERVED)
         self.names: dict[int, str] = {}
         """The variables of layers and models that are not written where they are called."""
-        self.taken = set(_RESERVED)
+        self.written: set[int] = set()
+        self._name_what_is_shared()
         self.functions: dict[str, list[str]] = {}
         self.statistics: list[str] = []
         """The variables of layers with statistics of data."""
@@ -130,16 +133,24 @@ class _Program:
             found += ["", f"keras.config.set_floatx({quoted(self.dtype)})"]
         return found
 
+    def _name_what_is_shared(self) -> None:
+        """Give names to models, to layers that are called twice or asked for something later."""
+        for model in self.models:
+            for layer in network_of(model, _WHAT).layers:
+                known = isinstance(layer, (Model, Normalization))
+                if id(layer) not in self.names and (known or self.calls[id(layer)] > 1):
+                    self.names[id(layer)] = self.new_name(layer.name)
+        self.names[id(self.model)] = "model"
+
     # --- layers and models --------------------------------------------------------------------
     def defined(self, model: Model) -> list[str]:
         """Return the lines that make a model, and note its variable."""
         network = network_of(model, _WHAT)
-        name = "model" if model is self.model else self.new_name(model.name)
+        name = self.names[id(model)]
         if is_stack(model, network) and not any(map(_needs_function, model.layers)):
             lines = self.stack(model, network, name)
         else:
             lines = _Function(self, model, network).lines_for(name)
-        self.names[id(model)] = name
         return [*lines, *([f"{name}.trainable = False"] if not model._trainable else [])]
 
     def new_name(self, preferred: str) -> str:
@@ -173,12 +184,13 @@ class _Program:
 
     def used(self, layer: Layer, keep_name: bool = False) -> tuple[str, list[str]]:
         """Return how a layer is written where it is called, and lines before that."""
-        if id(layer) in self.names:
-            return self.names[id(layer)], []
+        name = self.names.get(id(layer))
+        if name is not None and (isinstance(layer, Model) or id(layer) in self.written):
+            return name, []
         text = self.construction(layer, keep_name)
-        if self.calls[id(layer)] == 1 and not isinstance(layer, Normalization):
+        if name is None:
             return text, []
-        name = self.names[id(layer)] = self.new_name(layer.name)
+        self.written.add(id(layer))
         if isinstance(layer, Normalization) and layer.input_mean is None:
             self.statistics.append(name)
         return name, commented(f"{name} = {text}", "")
@@ -190,13 +202,24 @@ class _Program:
             _check_motion(layer)
         if isinstance(layer, Lambda):
             return self.lambda_text(layer)
+        if isinstance(layer, InputLayer):
+            return "layers.Identity()"
         told: dict[str, Any] = serialize(layer)
         config = told["config"] = dict(told["config"])
         config.pop("dtype", None)
         config.pop("drop_first", None)
         if not keep_name and is_automatic(layer.name, type(layer)):
             config.pop("name", None)
+        if isinstance(config.get("axis"), list) and isinstance(layer, LayerNormalization):
+            # Keras lays the weights out in the order of the axes, and that must be rising.
+            rank = layer._calls[0].args[0].ndim
+            config["axis"] = sorted(a % rank for a in config["axis"])
         activation = config.get("activation")
+        if activation == "glu":
+            config["activation"] = None
+        if activation == "sparsemax":
+            self.functions["sparsemax"] = _SPARSEMAX.split("\n")
+            activation = {"kind": "custom"}
         own = isinstance(activation, dict) and activation.get("kind") == "custom"
         if own:
             config["activation"] = None
@@ -205,7 +228,9 @@ class _Program:
         except NotSayable as error:
             raise say(layer, _WHAT, f"{error}.") from None
         if own:
-            function = self.own_function(layer, layer.activation)  # type: ignore[attr-defined]
+            given = layer.activation  # type: ignore[attr-defined]
+            ours = given is activations.sparsemax
+            function = "sparsemax" if ours else self.own_function(layer, given)
             separator = "" if text.endswith("(") else ", "
             if isinstance(layer, Activation):
                 return text.replace("(None", f"({function}")
@@ -282,7 +307,28 @@ class _Told:
 
 
 def _needs_function(layer: Layer) -> bool:
-    return isinstance(layer, CategoryEncoding) and layer.drop_first
+    """Whether something must be done with what the Keras layer gives."""
+    if isinstance(layer, CategoryEncoding):
+        return layer.drop_first
+    return getattr(layer, "activation", None) is activations.glu
+
+
+def _finished(layer: Layer, text: str, given: list[str]) -> str:
+    if isinstance(layer, CategoryEncoding):
+        return f"{text}[..., 1:]"
+    # Keras's layers foretell the shape before glu, which halves it.
+    inner = given[0] if isinstance(layer, Activation) else text
+    return f"keras.activations.glu({inner})"
+
+
+_SPARSEMAX = '''def sparsemax(x):
+    """max(x - t, 0) with t such that they sum to 1; Keras's own is right for one entry alone."""
+    falling = -ops.sort(-x, axis=-1)
+    excess = ops.cumsum(falling, axis=-1) - 1
+    count = ops.arange(1, x.shape[-1] + 1, dtype=x.dtype)
+    k = ops.sum(ops.cast(count * falling > excess, "int32"), axis=-1, keepdims=True)
+    t = ops.take_along_axis(excess, k - 1, axis=-1) / ops.cast(k, x.dtype)
+    return ops.maximum(x - t, 0)'''
 
 
 def _check_motion(layer: Any) -> None:
@@ -335,7 +381,7 @@ class _Function(Walk):
         kwargs = {k: self.argument(v) for k, v in item.kwargs.items() if v is not None}
         text = call(function, kwargs, given)
         if _needs_function(layer):
-            text += "[..., 1:]"
+            text = _finished(layer, text, given)
         if len(item.outputs) == 1:
             self.assign(item.outputs[0], text, layer.name)
             return

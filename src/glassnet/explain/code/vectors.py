@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from glassnet.explain.code.literals import literal
 from glassnet.explain.code.modules import network_of
 from glassnet.explain.code.weights import packed, table
 from glassnet.graph.dimension import Dim
@@ -42,14 +43,15 @@ def drawn_inputs(model: Model) -> list[np.ndarray]:
 
 
 def vectors_of(model: Model) -> tuple[list[np.ndarray], list[np.ndarray]] | None:
-    """Return drawn inputs and the outputs for them; None where the model takes none of those."""
+    """Return drawn inputs and the outputs for them; None where none are sensible."""
     inputs = drawn_inputs(model)
     given = pack_like(network_of(model, "source").inputs, inputs)
     try:
         outputs = model.predict(given, batch_size=len(inputs[0]), verbose=0)
     except (ValueError, TypeError, IndexError):
         return None
-    return inputs, [np.asarray(o) for o in flatten(outputs)]
+    found = [np.asarray(o) for o in flatten(outputs)]
+    return (inputs, found) if all(np.isfinite(o).all() for o in found) else None
 
 
 def keras_check(model: Model) -> list[str]:
@@ -57,26 +59,19 @@ def keras_check(model: Model) -> list[str]:
     structure = network_of(model, "source").inputs
     names = iter(f'V["x{i}"]' for i in range(len(flatten(structure))))
     given = _source(map_structure(lambda _: next(names), structure))
-    return _check(model, f"keras.tree.flatten(model({given}, training=False))", "ops")
+    return _check(model, f"model({given}, training=False)", "ops")
 
 
 def torch_check(model: Model) -> list[str]:
     """Return the lines of ``--check`` in PyTorch."""
     count = len(network_of(model, "source").flat_inputs)
     given = ", ".join(f'torch.tensor(V["x{i}"])' for i in range(count))
-    structure = network_of(model, "source").outputs
-    if isinstance(structure, dict):
-        outputs = f"list(model({given}).values())"
-    elif isinstance(structure, (list, tuple)):
-        outputs = f"model({given})"
-    else:
-        outputs = f"[model({given})]"
-    return _check(model, outputs, "torch")
+    return _check(model, f"model({given})", "torch")
 
 
 def _source(structure: Any) -> str:
     if isinstance(structure, dict):
-        return f"{{{', '.join(f'{k!r}: {_source(v)}' for k, v in structure.items())}}}"
+        return f"{{{', '.join(f'{literal(k)}: {_source(v)}' for k, v in structure.items())}}}"
     if isinstance(structure, (list, tuple)):
         return f"[{', '.join(map(_source, structure))}]"
     return str(structure)
@@ -84,7 +79,14 @@ def _source(structure: Any) -> str:
 
 def _check(model: Model, outputs: str, framework: str) -> list[str]:
     found = vectors_of(model)
-    if found is None:
+    structure = network_of(model, "source").outputs
+    if isinstance(structure, dict):
+        outputs = f"list({outputs}.values())"
+        structure = list(structure.values())
+    elif not isinstance(structure, (list, tuple)):
+        outputs = f"[{outputs}]"
+        structure = [structure]
+    if found is None or len(flatten(structure)) > len(structure):
         return []
     inputs, expected = found
     arrays = {f"x{i}": x for i, x in enumerate(inputs)}
