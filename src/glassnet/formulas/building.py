@@ -215,11 +215,29 @@ def reduce(kind: str, term: Term, axes: Iterable[int]) -> Term:
     axes = tuple(sorted(a for a in set(axes) if a < len(term.shape) and term.shape[a] != 1))
     if not axes or term.shape == ():
         return term
-    if kind == "sum" and isinstance(term, Product) and replace(term, factors=()) != Product():
-        inner = multiply(term.factors)
-        front = Product(term.top, term.bottom, term.scalars, term.divisors)
-        return multiply((front, Reduced(kind, inner, axes)))
+    if isinstance(term, Reduced) and term.kind == kind and term.shape != ():
+        return reduce(kind, term.term, (*term.axes, *axes))
+    if kind == "sum" and isinstance(term, (Product, Quotient)):
+        constant, inner = _constant_over(term, axes)
+        if constant:
+            return multiply((*constant, reduce(kind, inner, axes)))
     return Reduced(kind, term, axes)
+
+
+def _constant_over(term: Term, axes: tuple[int, ...]) -> tuple[list[Term], Term]:
+    """The factors that are the same all along the axes of a sum, and the rest."""
+    rank = len(term.shape)
+    constant, rest = [], []
+    for factor in factors_of(term):
+        offset = rank - len(factor.shape)
+        same = all(a < offset or factor.shape[a - offset] == 1 for a in axes)
+        (constant if same else rest).append(factor)
+    inner = multiply(rest)
+    if all(a in axes or size == 1 for a, size in enumerate(term.shape)):
+        constant = [c for c in constant if c.shape == ()]
+        inner = multiply(f for f in factors_of(term) if f not in constant)
+    whole = len(inner.shape) == rank and all(inner.shape[a] == term.shape[a] for a in axes)
+    return (constant, inner) if whole else ([], term)
 
 
 def call(
@@ -238,4 +256,4 @@ def compare(relation: str, first: Operand, second: Operand) -> Term:
 
 # Choices and factors are tidied with sums and products, and these with them.
 from glassnet.formulas.conditions import united  # noqa: E402
-from glassnet.formulas.factoring import joined, shared  # noqa: E402
+from glassnet.formulas.factoring import factors_of, joined, shared  # noqa: E402

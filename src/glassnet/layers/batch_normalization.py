@@ -10,6 +10,7 @@ import numpy as np
 from glassnet import config, constraints, initializers, regularizers
 from glassnet.graph.dimension import display
 from glassnet.graph.dtypes import promote
+from glassnet.graph.recording import written
 from glassnet.graph.tensor import Tensor
 from glassnet.graph.variable import Variable
 from glassnet.layers.base import LAYERS, Layer
@@ -194,33 +195,45 @@ class BatchNormalization(Layer):
         # float16 overflows in a sum of squares: computed in float32 and returned as it came.
         x = cast(inputs, promote([np.dtype(self.dtype), np.dtype(np.float32)]))
         gamma, beta = _cast_or_none(self.gamma, x.dtype), _cast_or_none(self.beta, x.dtype)
-        mean, variance = cast(self.moving_mean, x.dtype), cast(self.moving_variance, x.dtype)
         if training and self.trainable:
-            mean, variance = self._moments(x, mask)
-            if self.renorm:
-                gamma, beta = self._renormalized(mean, variance, gamma, beta)
-            else:
-                self._follow(self.moving_mean, mean, self.momentum)
-                self._follow(self.moving_variance, variance, self.momentum)
-        factor = rsqrt(variance + self.epsilon)
+            normalized = self._by_the_batch(x, mask)
+            if gamma is not None:
+                normalized = self._along(gamma, x) * normalized
+            return cast(normalized if beta is None else normalized + self._along(beta, x), self.dtype)
+        # The statistics are constants: all four vectors together are one factor and one shift.
+        factor = rsqrt(cast(self.moving_variance, x.dtype) + self.epsilon)
         if gamma is not None:
             factor = factor * gamma
-        shift = -mean * factor
+        shift = -cast(self.moving_mean, x.dtype) * factor
         if beta is not None:
             shift = shift + beta
         return cast(x * self._along(factor, x) + self._along(shift, x), self.dtype)
+
+    def _by_the_batch(self, x: Tensor, mask: Any) -> Tensor:
+        """``(X - μ) / σ`` with the statistics of the batch, which the moving ones follow."""
+        mean, variance, centred = self._moments(x, mask)
+        deviation = written(sqrt(variance + self.epsilon), "sigma")
+        normalized = written(centred / deviation, "Xhat")
+        mean, variance, deviation = (reshape(t, (-1,)) for t in (mean, variance, deviation))
+        if self.renorm:
+            r, d = self._correction(mean, deviation)
+            return written(self._along(r, x) * normalized + self._along(d, x), "Xtilde")
+        self._follow(self.moving_mean, mean, self.momentum)
+        self._follow(self.moving_variance, variance, self.momentum)
+        return normalized
 
     def _along(self, statistic: Tensor, x: Tensor) -> Tensor:
         """A vector over the channels, laid along their axis."""
         after = x.ndim - 1 - self.axis % x.ndim
         return reshape(statistic, (-1, *[1] * after)) if after else statistic
 
-    def _moments(self, x: Tensor, mask: Any) -> tuple[Tensor, Tensor]:
-        """The mean and variance of each channel."""
+    def _moments(self, x: Tensor, mask: Any) -> tuple[Tensor, Tensor, Tensor]:
+        """The mean and variance of each channel, along its axis; and the input less its mean."""
         axes = tuple(i for i in range(x.ndim) if i != self.axis % x.ndim)
         if mask is None:
-            mean = x.mean(axes, keepdims=True)
-            return reshape(mean, (-1,)), square(x - mean).mean(axes)
+            mean = written(x.mean(axes, keepdims=True), "mu")
+            centred = x - mean
+            return mean, written(square(centred).mean(axes, keepdims=True), "V"), centred
         if mask.ndim != x.ndim - 1:
             raise ValueError(
                 f"Layer {self.name!r}: the mask has the inputs' shape but for the last axis, "
@@ -228,9 +241,10 @@ class BatchNormalization(Layer):
             )
         kept = broadcast_to(expand_dims(cast(mask, "bool"), -1), x.shape)
         count = sum_(cast(kept, x.dtype), axes, keepdims=True) + config.epsilon()
-        mean = sum_(where(kept, x, 0.0), axes, keepdims=True) / count
-        variance = sum_(square(where(kept, x - mean, 0.0)), axes, keepdims=True) / count
-        return reshape(mean, (-1,)), reshape(variance, (-1,))
+        mean = written(sum_(where(kept, x, 0.0), axes, keepdims=True) / count, "mu")
+        centred = x - mean
+        variance = sum_(square(where(kept, centred, 0.0)), axes, keepdims=True) / count
+        return mean, written(variance, "V"), centred
 
     def _follow(self, statistic: Variable, value: Tensor, momentum: float) -> Tensor:
         """Move a statistic towards the batch's value; return where it went."""
@@ -238,11 +252,8 @@ class BatchNormalization(Layer):
         statistic.assign(new)
         return new
 
-    def _renormalized(
-        self, mean: Tensor, variance: Tensor, gamma: Tensor | None, beta: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
-        """γ and β with the correction in them: (x r + d) γ + β = x (r γ) + (d γ + β)."""
-        deviation = sqrt(variance + self.epsilon)
+    def _correction(self, mean: Tensor, deviation: Tensor) -> tuple[Tensor, Tensor]:
+        """r and d, which turn what is normalized by the batch into what moving statistics give."""
         usual = maximum(cast(self.renorm_stddev, mean.dtype), self.epsilon**0.5)
         r = deviation / usual
         d = (mean - cast(self.renorm_mean, mean.dtype)) / usual
@@ -253,15 +264,13 @@ class BatchNormalization(Layer):
             r = minimum(r, bounds["rmax"])
         if bounds.get("dmax") is not None:
             d = clip(d, -bounds["dmax"], bounds["dmax"])
-        # The correction is seen as a constant: the derivative runs through the batch alone.
-        r, d = stop_gradient(r), stop_gradient(d)
         self._follow(self.renorm_mean, mean, self.renorm_momentum)
         self._follow(self.renorm_stddev, deviation, self.renorm_momentum)
         self._follow(self.moving_mean, mean, self.momentum)
         followed = self._follow(self.moving_stddev, deviation, self.momentum)
         self.moving_variance.assign(relu(square(followed) - self.epsilon))
-        new_gamma, new_beta = (r, d) if gamma is None else (r * gamma, d * gamma)
-        return new_gamma, new_beta if beta is None else new_beta + beta
+        # The correction is seen as a constant: the derivative runs through the batch alone.
+        return stop_gradient(written(r, "r")), stop_gradient(written(d, "delta"))
 
 
 def _cast_or_none(weight: Variable | None, dtype: np.dtype) -> Tensor | None:

@@ -10,11 +10,12 @@ import numpy as np
 from glassnet import constraints, initializers, regularizers
 from glassnet.graph.dimension import display
 from glassnet.graph.dtypes import promote
+from glassnet.graph.recording import written
 from glassnet.graph.tensor import Tensor
 from glassnet.graph.variable import Variable
 from glassnet.layers.base import LAYERS, Layer
 from glassnet.notation import inputs_in_notation
-from glassnet.ops import cast, maximum, reshape, rsqrt, square
+from glassnet.ops import cast, maximum, reshape, sqrt, square
 from glassnet.ops import sum as sum_
 
 
@@ -73,15 +74,20 @@ class _Scaled(Layer):
 
     def _normalized(self, x: Tensor, axes: tuple[int, ...], weights_shape: Any) -> Tensor:
         """``γ (x - μ) / √(σ² + ε) + β`` with μ and σ² over ``axes``."""
-        mean = x.mean(axes, keepdims=True)
-        variance = square(x - mean).mean(axes, keepdims=True)
-        factor = rsqrt(variance + self.epsilon)
+        centred, deviation = self._spread(x, axes)
+        result = written(centred / deviation, "Xhat")
         if self.gamma is not None:
-            factor = factor * cast(reshape(self.gamma, weights_shape), x.dtype)
-        shift = -mean * factor
+            result = cast(reshape(self.gamma, weights_shape), x.dtype) * result
         if self.beta is not None:
-            shift = shift + cast(reshape(self.beta, weights_shape), x.dtype)
-        return x * factor + shift
+            result = result + cast(reshape(self.beta, weights_shape), x.dtype)
+        return result
+
+    def _spread(self, x: Tensor, axes: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+        """``x - μ``, and ``√(σ² + ε)`` with μ and σ² over ``axes``."""
+        mean = written(x.mean(axes, keepdims=True), "mu")
+        centred = x - mean
+        variance = written(square(centred).mean(axes, keepdims=True), "V")
+        return centred, written(sqrt(variance + self.epsilon), "sigma")
 
     def _wide(self, inputs: Tensor) -> Tensor:
         """The inputs in float32 at least: float16 overflows in a sum of squares."""
@@ -173,10 +179,10 @@ class LayerNormalization(_Scaled):
         shape = shape[min(axes) :]  # leading axes broadcast by themselves
         if not self.rms_scaling:
             return cast(self._normalized(x, axes, shape), self.dtype)
-        variance = square(x - x.mean(axes, keepdims=True)).mean(axes, keepdims=True)
+        _, deviation = self._spread(x, axes)
         assert self.gamma is not None
         gamma = cast(reshape(self.gamma, shape), x.dtype)
-        return cast(x * rsqrt(variance + self.epsilon) * gamma, self.dtype)
+        return cast(gamma * written(x / deviation, "Xhat"), self.dtype)
 
 
 @LAYERS.add()
@@ -303,7 +309,7 @@ def unit_length(x: Tensor, axis: int | tuple[int, ...], epsilon: float) -> Tenso
     The bound is put on the square, so that the derivative at 0 is 1/ε and not 0 · ∞.
     """
     length2 = sum_(square(x), axis, keepdims=True)
-    return x * rsqrt(maximum(length2, epsilon**2))
+    return x / written(sqrt(maximum(length2, epsilon**2)), "n")
 
 
 def checked_axis(axis: Any, layer: Layer) -> int | list[int]:
