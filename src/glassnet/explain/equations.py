@@ -27,10 +27,12 @@ from glassnet.formulas import (
     Quotient,
     Reduced,
     Term,
+    Transposed,
     call,
     matrix_shape,
     transposed,
 )
+from glassnet.formulas.arranging import RESHAPE, STACK
 from glassnet.formulas.shapes import broadcast
 from glassnet.graph.dimension import Shape
 from glassnet.graph.order import topological
@@ -202,6 +204,8 @@ class EquationWriter:
         own = matrix_shape(term.shape)
         if broadcast(own, shape) != shape or len(own) > len(shape):
             return True  # an axis of length 1 is dropped: the statement of the shape says so
+        if _is_arranged(term):
+            return False
         parts = list(term.walk())
         mentioned = sum(isinstance(p, Quantity) for p in parts)
         if self._uses[id(node)] > 1 and (mentioned > 2 or any(map(_is_work, parts))):
@@ -352,6 +356,13 @@ def _shown(step: RecordedStep, names: Names) -> list[Tensor]:
 
 def _mentioned(term: Term) -> set[Name]:
     return {p.name for p in term.walk() if isinstance(p, Quantity)}
+
+
+def _is_arranged(term: Term) -> bool:
+    """Whether it is a quantity in another shape, which needs no name of its own."""
+    term = term.term if isinstance(term, Transposed) else term
+    arranged = isinstance(term, Applied) and term.function in (RESHAPE, STACK)
+    return arranged and isinstance(term.parts[0], Quantity)
 
 
 def _is_work(term: Term) -> bool:

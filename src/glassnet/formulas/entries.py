@@ -7,12 +7,6 @@ from __future__ import annotations
 
 from glassnet.formulas.functions import Function
 
-FLATTEN = Function("flatten", meaning="each example's entries as one row", source="""
-def flatten(A):
-    # A: (m, ...) -> (m, n)
-    return A.reshape(len(A), -1)
-""")  # fmt: skip
-
 # --- slices and what is around them -----------------------------------------------------------
 PART = Function("part", meaning="the key of a slice", source="""
 def part(rank, axis, start, stop, step):

@@ -27,6 +27,7 @@ from glassnet.layers.calling import public_shape
 from glassnet.nest import flatten, map_structure
 from glassnet.ops import cast, reshape
 from glassnet.ops.indexing import slice_from
+from glassnet.ops.shaping import reshaped
 
 
 class NumpyLayer(Layer):
@@ -224,7 +225,12 @@ class NumpyBackward(Op):
         return (total,), promote(t.dtype for t in inputs if is_float(t.dtype))
 
     def formula(self, node: Tensor, *terms: Term) -> Term:
-        return call(brick(self.layer, "backward"), *terms, shape=matrix_shape(node.shape))
+        function = brick(self.layer, "backward")
+        given = [i.shape for i, n in zip(node.inputs[1:], self.sizes, strict=True) if n != 0]
+        if len(given) == 1:  # the derivative by the only input
+            found = call(function, *terms, shape=matrix_shape(given[0]))
+            return reshaped(found, matrix_shape(node.shape))
+        return call(function, *terms, shape=matrix_shape(node.shape))
 
     def value(self, xp: Any, *arrays: Any) -> Any:
         dY, given = arrays[0], arrays[1:]

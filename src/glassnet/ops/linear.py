@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from glassnet.formulas import Term, matrix_product
+from glassnet.formulas.arranging import product_of_vectors
 from glassnet.graph.dimension import Shape, display, product
 from glassnet.graph.op import Op, Sample
 from glassnet.graph.recording import record
@@ -45,7 +46,7 @@ class MatMul(Op):
         return xp.matmul(a, b)
 
     def formula(self, node: Tensor, a: Term, b: Term) -> Term:
-        return matrix_product(a, b)
+        return product_of_vectors(a, b) or matrix_product(a, b)
 
     def vjp(self, g: Tensor, y: Tensor, a: Tensor, b: Tensor) -> Grads:
         if a.ndim > 2 and b.ndim == 2:  # all leading axes are rows of one matrix

@@ -8,8 +8,20 @@ from typing import Any
 
 import numpy as np
 
-from glassnet.formulas import Applied, Function, Term, call, matrix_shape, transposed
-from glassnet.formulas.entries import FLATTEN
+from glassnet.formulas import (
+    Function,
+    MatrixProduct,
+    Term,
+    Transposed,
+    call,
+    matrix_product,
+    matrix_shape,
+    transposed,
+)
+from glassnet.formulas.arranging import RESHAPE as RESHAPE
+from glassnet.formulas.arranging import arranged
+from glassnet.formulas.arranging import reshaped as reshaped
+from glassnet.formulas.arranging import whole as whole
 from glassnet.graph.dimension import Dim, Shape, Size, display, divide, divisible, product
 from glassnet.graph.op import Op, Sample
 from glassnet.graph.recording import as_tensor, record
@@ -17,9 +29,6 @@ from glassnet.graph.tensor import Constant, Tensor, implements
 from glassnet.ops.elementwise import Grads
 from glassnet.ops.operands import broadcast_shapes, normalize_axes, normalize_axis, unbroadcast
 
-RESHAPE = Function(
-    "reshape", numpy="np.reshape", meaning="the same entries, row by row, in another shape"
-)
 PERMUTE = Function("permute", numpy="np.transpose", meaning="the axes in another order")
 
 _X = np.arange(24, dtype=np.float64).reshape(2, 3, 4)
@@ -28,6 +37,7 @@ _X = np.arange(24, dtype=np.float64).reshape(2, 3, 4)
 @dataclass(frozen=True)
 class Reshape(Op):
     name = "reshape"
+    quiet = True
     rules = ("Entries keep their values, so the derivative takes the way back",)
     view = True
     shape: Shape = ()
@@ -47,10 +57,9 @@ class Reshape(Op):
         before, after = matrix_shape(node.inputs[0].shape), matrix_shape(node.shape)
         if x.shape == () or before == after:
             return x
-        rest = before[1:]
-        if len(rest) > 1 and after == (before[0], product(rest)) and x.shape == before:
-            return call(FLATTEN, x, shape=after)
-        return reshaped(x, after)
+        if len(after) == 2 and 1 in after and x.shape == after[::-1]:
+            return transposed(x)
+        return arranged(x, after)
 
     def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
         return (reshape(g, x.shape),)
@@ -67,6 +76,7 @@ class Reshape(Op):
 @dataclass(frozen=True)
 class Transpose(Op):
     name = "transpose"
+    quiet = True
     rules = ("Entries keep their values, so the derivative takes the way back",)
     view = True
     axes: tuple[int, ...] = ()
@@ -82,6 +92,8 @@ class Transpose(Op):
         if x.shape == () or rank < 2:
             return x
         if self.axes == (*range(rank - 2), rank - 1, rank - 2):
+            if isinstance(x, MatrixProduct) and Transposed in (type(x.first), type(x.second)):
+                return matrix_product(transposed(x.second), transposed(x.first))
             return transposed(x)
         return call(PERMUTE, x, shape=node.shape, axes=self.axes)
 
@@ -100,6 +112,7 @@ class Transpose(Op):
 @dataclass(frozen=True)
 class BroadcastTo(Op):
     name = "broadcast_to"
+    quiet = True
     spreads = True
     rules = ("What was copied to many places receives the sum over them",)
     view = True
@@ -130,18 +143,6 @@ class BroadcastTo(Op):
         yield Sample(cls((5, 2, 3, 4)), (_X,))
         yield Sample(cls((2, 3, 4)), (_X[:, :1],))
         yield Sample(cls((2, 2)), (np.array(1.5),))
-
-
-def reshaped(term: Term, shape: Shape) -> Term:
-    """Return a term in another shape; a reshape of a reshape is one, or none."""
-    while isinstance(term, Applied) and term.function is RESHAPE:
-        term = term.arguments[0]
-    return term if term.shape == shape else call(RESHAPE, term, shape=shape, sizes=shape)
-
-
-def whole(term: Term, shape: Shape) -> Term:
-    """Return a term with all axes of a tensor of this shape, where formulas drop some of them."""
-    return term if matrix_shape(shape) == shape else reshaped(term, shape)
 
 
 # --- the functions ----------------------------------------------------------------------------

@@ -26,6 +26,27 @@ def along(axis: Any, *values: Any) -> list[tuple[Any, ...]]:
     return list(zip(axes, *spread, strict=True))
 
 
+@function("stack")
+def stack(A: Array) -> Array:
+    return A.reshape(-1, A.shape[-1])
+
+
+@function("repeat")
+def repeat(A: Array, axis: Any, times: int) -> Array:
+    for a in axis if isinstance(axis, tuple) else (axis,):
+        A = np.take(A, [i for i in range(A.shape[a]) for _ in range(times)], axis=a)
+    return A
+
+
+@function("blocksum")
+def blocksum(A: Array, axis: Any, size: int) -> Array:
+    for a in axis if isinstance(axis, tuple) else (axis,):
+        starts = range(0, A.shape[a], size)
+        blocks = [np.take(A, range(i, i + size), axis=a).sum(axis=a) for i in starts]
+        A = np.stack(blocks, axis=a)
+    return A
+
+
 @function("rows")
 def rows(E: Array, y: Array) -> Array:
     return np.array([E[i] for i in numbers(y).flat]).reshape(*numbers(y).shape, *E.shape[1:])
