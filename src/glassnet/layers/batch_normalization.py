@@ -81,6 +81,8 @@ class BatchNormalization(Layer):
     0.02
     """
 
+    symbol = "N"
+
     def __init__(
         self,
         axis: int = -1,
@@ -199,7 +201,9 @@ class BatchNormalization(Layer):
             normalized = self._by_the_batch(x, mask)
             if gamma is not None:
                 normalized = self._along(gamma, x) * normalized
-            return cast(normalized if beta is None else normalized + self._along(beta, x), self.dtype)
+            if beta is not None:
+                normalized = normalized + self._along(beta, x)
+            return cast(normalized, self.dtype)
         # The statistics are constants: all four vectors together are one factor and one shift.
         factor = rsqrt(cast(self.moving_variance, x.dtype) + self.epsilon)
         if gamma is not None:

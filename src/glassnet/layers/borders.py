@@ -45,6 +45,8 @@ def _pairs(value: Any, argument: str, layer: Spatial) -> tuple[tuple[int, int], 
 class _ZeroPadding(Spatial):
     """Zeros around the spatial axes, of any rank."""
 
+    symbol = "B"
+
     pairs: tuple[tuple[int, int], ...]
 
     def call(self, inputs: Tensor) -> Tensor:
@@ -102,6 +104,8 @@ class ZeroPadding2D(_ZeroPadding):
 
 class _Cropping(Spatial):
     """Cells taken away at the ends of the spatial axes, of any rank."""
+
+    symbol = "C"
 
     pairs: tuple[tuple[int, int], ...]
 

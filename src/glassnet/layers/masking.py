@@ -26,6 +26,8 @@ class Masking(Layer):
     ([[[1.0, -1.0], [0.0, 0.0]]], [[True, False]])
     """
 
+    symbol = "Xtilde"
+
     def __init__(self, mask_value: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.mask_value = mask_value

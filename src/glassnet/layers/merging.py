@@ -34,6 +34,8 @@ class Merge(Layer):
     ``merge(inputs, masks)``.
     """
 
+    symbol = "S"
+
     count: int | None = None
     """How many inputs it takes; any number for None."""
 
@@ -264,6 +266,8 @@ class Concatenate(Merge):
     >>> np.asarray(gn.layers.Concatenate()([np.ones((1, 2)), np.zeros((1, 1))])).tolist()
     [[1.0, 1.0, 0.0]]
     """
+
+    symbol = "C"
 
     def __init__(self, axis: int = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)

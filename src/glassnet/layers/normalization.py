@@ -22,6 +22,8 @@ from glassnet.ops import sum as sum_
 class _Scaled(Layer):
     """The base of normalizations whose result is multiplied by γ and moved by β."""
 
+    symbol = "N"
+
     def __init__(
         self,
         axis: int | Sequence[int] = -1,
@@ -291,6 +293,8 @@ class UnitNormalization(Layer):
     >>> gn.layers.UnitNormalization(dtype="float64")(np.array([[3.0, 4.0]])).numpy().round(6)
     array([[0.6, 0.8]])
     """
+
+    symbol = "N"
 
     def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)

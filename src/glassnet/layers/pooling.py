@@ -19,6 +19,8 @@ from glassnet.ops.shaping import expand_dims
 class _Pooling(Spatial):
     """The pooling of any rank, of any kind."""
 
+    symbol = "P"
+
     def __init__(
         self,
         pool_size: Any = 2,
@@ -140,6 +142,8 @@ class AveragePooling2D(_AveragePooling):
 # --- over all places --------------------------------------------------------------------------
 class _GlobalPooling(Spatial):
     """The pooling of whole sequences or images, of any kind."""
+
+    symbol = "P"
 
     def __init__(
         self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any

@@ -39,6 +39,8 @@ class Rescaling(Layer):
     [[-1.0, 1.0]]
     """
 
+    symbol = "Xtilde"
+
     def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.scale = scale
@@ -76,6 +78,8 @@ class Normalization(Layer):
     >>> np.asarray(layer(np.array([[0.0, 7.0, 4.0]]))).tolist()
     [[-1.0, -1.0, -1.0]]
     """
+
+    symbol = "N"
 
     def __init__(
         self,
@@ -276,6 +280,8 @@ class CategoryEncoding(Layer):
     >>> np.asarray(layer(np.array([0, 1, 2]))).tolist()
     [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]
     """
+
+    symbol = "E"
 
     def __init__(
         self,

@@ -34,6 +34,8 @@ class _Random(Layer):
     too, so that a restored layer goes on drawing what this one would have drawn.
     """
 
+    symbol = "Atilde"
+
     def __init__(self, seed: Any = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         found = seed.seed if isinstance(seed, random.SeedGenerator) else seed

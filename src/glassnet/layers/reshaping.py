@@ -28,6 +28,8 @@ class Flatten(Layer):
     (None, 784)
     """
 
+    symbol = "F"
+
     def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.data_format = channels_last(data_format, self)
@@ -58,6 +60,8 @@ class Reshape(Layer):
     >>> gn.layers.Reshape((28, 28, -1)).compute_output_shape((None, 784))
     (None, 28, 28, 1)
     """
+
+    symbol = "R"
 
     def __init__(self, target_shape: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -103,6 +107,8 @@ class Permute(Layer):
     (None, 1, 28, 27)
     """
 
+    symbol = "R"
+
     def __init__(self, dims: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         found: tuple[Any, ...] = tuple(dims) if hasattr(dims, "__iter__") else (dims,)
@@ -137,6 +143,8 @@ class RepeatVector(Layer):
     >>> gn.layers.RepeatVector(2)(np.array([[1.0, 5.0]])).tolist()
     [[[1.0, 5.0], [1.0, 5.0]]]
     """
+
+    symbol = "R"
 
     def __init__(self, n: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)

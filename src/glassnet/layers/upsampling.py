@@ -104,6 +104,8 @@ class UpSampling1D(Spatial):
     [1.0, 1.0, 5.0, 5.0]
     """
 
+    symbol = "U"
+
     rank = 1
 
     def __init__(self, size: int = 2, **kwargs: Any) -> None:
@@ -131,6 +133,8 @@ class UpSampling2D(Spatial):
     >>> layer(np.array([[[[0.0], [4.0]]]]))[0, 0, :, 0].tolist()
     [0.0, 1.0, 3.0, 4.0]
     """
+
+    symbol = "U"
 
     rank = 2
 
