@@ -64,6 +64,8 @@ class RecordedStep:
     weights: Sequence[Variable] = ()
     states: dict[int, tuple[Variable, str]] = field(default_factory=dict)
     """The optimizer's state: by id, the weight it belongs to and its name."""
+    optimizer: Any = None
+    """The optimizer whose update was recorded: the model's own, or a copy of it."""
 
 
 def record_step(model: Model, batch: Batch, *, per_example: bool = False) -> RecordedStep:
@@ -97,7 +99,7 @@ def record_step(model: Model, batch: Batch, *, per_example: bool = False) -> Rec
     step = RecordedStep(
         list(flatten(symbolic.x)), [t for t in flatten(symbolic.y) if t is not None],
         list(flatten(outputs)), cost, made, variables, cotangents, slopes, updates, per_example,
-        model.weights, states,
+        model.weights, states, optimizer,
     )  # fmt: skip
     return merged(step)
 
@@ -184,6 +186,7 @@ def merged(step: RecordedStep) -> RecordedStep:
         step.inputs, step.targets, list(map(one, step.outputs)), one(step.cost), calls,
         step.variables, cotangents, list(map(one, step.gradients)),
         {v: one(t) for v, t in step.updates.items()}, step.per_example, step.weights, step.states,
+        step.optimizer,
     )  # fmt: skip
 
 

@@ -17,8 +17,8 @@ def statement(target: str, source: str, comment: str = "", indent: int = 4) -> l
     ['Z1 = X @ W1 + b1  # (m, 3)']
     """
     space = " " * indent
-    joint = "" if not target else target if target.endswith("=") else f"{target} ="
-    head = f"{space}{joint} " if joint else space
+    bare = target.endswith(("=", ":")) or target == "return"
+    head = f"{space}{target} " if bare else f"{space}{target} = "
     note = f"  # {comment}" if comment else ""
     if len(head) + len(source) + len(note) <= WIDTH:
         return [f"{head}{source}{note}"]
@@ -39,7 +39,7 @@ def _broken(source: str, head: str, indent: int) -> list[str]:
         for piece in pieces:
             lines += _piece(piece, indent + 4)
         return [*lines, f"{' ' * indent})"]
-    opening = source.find("(")
+    opening = min((i for i, c in enumerate(source) if c in "([{"), default=-1)
     if opening < 0 or _closing(source, opening) < 0:
         return [f"{head}{source}"]
     closing = _closing(source, opening)
@@ -134,8 +134,9 @@ def heading(title: str) -> str:
     return f"# --- {title} ".ljust(WIDTH - 20, "-")
 
 
-def paired(names: Sequence[str], where: str, indent: int = 4) -> list[str]:
-    """Return lines that take values out of a dictionary, a few a line.
+def paired(names: Sequence[str], where: str, indent: int = 4, *, layers: bool = True) -> list[str]:
+    """Return lines that take values out of a dictionary, a few a line; those of one layer for
+    ``layers``.
 
     >>> paired(["W1", "b1"], "parameters", 0)
     ['W1, b1 = parameters["W1"], parameters["b1"]']
@@ -144,7 +145,8 @@ def paired(names: Sequence[str], where: str, indent: int = 4) -> list[str]:
     group: list[str] = []
     for name in [*names, ""]:
         text = _unpacking([*group, name], where, indent)
-        if group and (not name or len(text) > WIDTH - 12 or not _alike(group[-1], name)):
+        apart = layers and group and not _alike(group[-1], name)
+        if group and (not name or apart or len(text) > WIDTH - 12):
             lines.append(_unpacking(group, where, indent))
             group = []
         group.append(name)

@@ -61,6 +61,17 @@ class Leaf:
         found = found.reshape(sizes if all(isinstance(s, int) for s in sizes) else found.shape)
         return np.ascontiguousarray(found.T if self.turned else found)
 
+    def inside(self, value: np.ndarray) -> np.ndarray:
+        """Return an array of the program as the graph has it."""
+        found = value.T if self.turned else value
+        shape = self.tensor.shape
+        return found.reshape([found.shape[0] if isinstance(s, Dim) else s for s in shape])
+
+    @property
+    def value(self) -> np.ndarray:
+        """The array that a weight has now, as the graph has it."""
+        return np.asarray(self.tensor.numpy())
+
     @property
     def examples(self) -> int:
         """The axis that counts examples."""

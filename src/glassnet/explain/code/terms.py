@@ -67,16 +67,16 @@ class NumpyPrinter:
         """
         if term.shape == shape:
             return self.number(term)
-        if set(shape) == {1} and _over_all(term):
-            return self.print(_kept(term, shape))
+        if set(shape) == {1} and _over_all(term, len(shape)):
+            return self.print(_kept(term))
         if broadcast(term.shape, shape) == shape:
             text = self.number(term)
             if term.shape == ():
                 text = repr(float(term.value)) if isinstance(term, Number) else text
                 return f"np.full({shape_source(shape)}, {text}{self._precision(term)})"
             return f"np.broadcast_to({text}, {shape_source(shape)})"
-        if shape == ():
-            return f"{self.number(term, 4)}.item()"
+        if shape == ():  # the one entry there is
+            return f"{self.number(term, 4)}.sum()"
         return f"{self.number(term, 4)}.reshape({', '.join(map(size_source, shape))})"
 
     def number(self, term: Term, level: int = 0) -> str:
@@ -107,7 +107,7 @@ class NumpyPrinter:
     def _sum(self, term: Sum) -> tuple[str, int]:
         text = self.number(term.terms[0], 1)
         for t in term.terms[1:]:
-            negative = _is_negative(t)
+            negative = is_negative(t)
             text += f" {'-' if negative else '+'} {self.number(-t if negative else t, 2)}"
         return text, 1
 
@@ -234,21 +234,19 @@ class Kept(Reduced):
     """A reduction to one number that keeps its axes."""
 
 
-def _over_all(term: Term) -> bool:
-    """Whether it is one sum over everything, perhaps with numbers in front."""
+def _over_all(term: Term, rank: int) -> bool:
+    """Whether it is one sum over all these axes, perhaps with numbers in front."""
     if isinstance(term, Product):
         reduced = [t for t in term.scalars if isinstance(t, Reduced)]
-        return not term.factors and len(reduced) == 1 and _over_all(reduced[0])
-    return isinstance(term, Reduced) and term.shape == ()
+        return not term.factors and len(reduced) == 1 and _over_all(reduced[0], rank)
+    return isinstance(term, Reduced) and term.shape == () and len(term.term.shape) == rank
 
 
-def _kept(term: Term, shape: Shape) -> Term:
-    """The same with the axes kept, where they are as many as those of ``shape``."""
+def _kept(term: Term) -> Term:
+    """The same with the axes kept."""
     if isinstance(term, Product):
-        return replace(term, scalars=tuple(_kept(t, shape) for t in term.scalars))
-    if isinstance(term, Reduced) and len(term.term.shape) == len(shape):
-        return Kept(term.kind, term.term, term.axes)
-    return term
+        return replace(term, scalars=tuple(_kept(t) for t in term.scalars))
+    return Kept(term.kind, term.term, term.axes) if isinstance(term, Reduced) else term
 
 
 # --- small parts --------------------------------------------------------------------------------
@@ -270,7 +268,8 @@ def is_truth(term: Term) -> bool:
     return isinstance(term, Indicator)
 
 
-def _is_negative(term: Term) -> bool:
+def is_negative(term: Term) -> bool:
+    """Tell whether a term is written with a minus sign in front."""
     if isinstance(term, Product):
         return term.top < 0
     return isinstance(term, Number) and term.value < 0

@@ -1,0 +1,284 @@
+"""The update of an emitted program: one loop for all weights whose equations are alike.
+
+Equations read what the step began with, except that a state whose old value serves for nothing
+else is read after its update; the order follows from that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from glassnet.explain.code.layout import paired, statement
+from glassnet.explain.code.reading import Reading, called, names_in
+from glassnet.explain.code.terms import NumpyPrinter, is_negative
+from glassnet.explain.equations import Equation
+from glassnet.formulas import Name, Quantity, Reduced, Sum, Term
+
+
+@dataclass
+class Group:
+    """Equations that belong together: those of one weight, or one that many use.
+
+    Args:
+        weight: the weight's name; empty for what belongs to none.
+        equations: in the order in which they are computed.
+    """
+
+    weight: str
+    equations: list[Equation] = field(default_factory=list)
+
+
+class Updating:
+    """The lines of the update.
+
+    Args:
+        reading: the training step.
+        dtype: the source of the model's dtype.
+        scalars: the optimizer's variables that belong to no weight: ``{"t"}``.
+        fixed: those of them that nothing changes, which the program has as constants.
+    """
+
+    def __init__(self, reading: Reading, dtype: str, scalars: set[str], fixed: set[str]) -> None:
+        self.reading, self.dtype = reading, dtype
+        self.scalars, self.fixed = scalars, fixed
+        names, step = reading.names, reading.step
+        self.states = {
+            str(names.of[i]): (str(names.of[id(weight)]), names.of[i].letter)
+            for i, (weight, _) in step.states.items()
+            if i in names.of
+        }
+        """For each state its weight and its letter, both as the program calls them."""
+        self.weights = {w.name for w in reading.weights}
+        self.gradients = {}
+        for variable, slope in zip(step.variables, step.gradients, strict=True):
+            own = names.of[id(variable)]
+            self.gradients[str(own)] = {str(own.d), str(names.of.get(id(slope), own.d))}
+        self.equations = _without_single_entries(reading.updates)
+        self.settled = {str(names.of[id(v)]) for v in reading.writer._states.values()}
+        self.temporary = {str(e.name) for e in self.equations if e.target is None}
+
+    # --- the lines ----------------------------------------------------------------------------
+    @property
+    def letters(self) -> list[str]:
+        """The letters of the states that belong to weights, in order."""
+        return list(dict.fromkeys(letter for _, letter in self.states.values()))
+
+    def lines(self, kept: set[str]) -> list[str]:
+        """Return the body of ``update``, which keeps these scalars."""
+        dropped = self.scalars - kept
+        body: list[str] = []
+        pending: list[Group] = []
+        for group in self._ordered():
+            if not group.weight and {str(e.name) for e in group.equations} <= dropped:
+                continue
+            if pending and not self._same(pending[0], group):
+                body += self._group_lines(pending)
+                pending = []
+            pending.append(group)
+        body += self._group_lines(pending)
+        return [*self._opening(kept), *body]
+
+    def _opening(self, scalars: set[str]) -> list[str]:
+        used = names_in(e.term for e in self.equations) | {
+            str(e.name) for e in self.equations if e.target is not None
+        }
+        kept = [called(letter) for letter in self.letters]
+        lines = paired(kept, "state", layers=False)
+        defined = {str(e.name) for e in [*self.reading.forward, *self.reading.cost]}
+        seen = [e.name for e in self.reading.forward if str(e.name) in used & defined]
+        lines += paired([called(str(name)) for name in seen], "cache", layers=False)
+        for name in sorted(scalars & self.read):
+            value = f'state["{name}"]'
+            if self.dtype == "np.float32" and name == "t":
+                value = f"np.float32({value})"
+            lines.append(f"    {called(name)} = {value}")
+        return lines
+
+    @property
+    def read(self) -> set[str]:
+        """The scalars that equations read, beside their own update by adding."""
+        found: set[str] = set()
+        for e in self.equations:
+            mentioned = names_in([e.term])
+            if e.target is not None and _added(e) is not None:
+                mentioned.discard(str(e.name))
+            found |= mentioned
+        return found
+
+    def _same(self, first: Group, second: Group) -> bool:
+        if not first.weight or not second.weight:
+            return False
+        return self._written(first) == self._written(second)
+
+    def _group_lines(self, groups: Sequence[Group]) -> list[str]:
+        if not groups:
+            return []
+        weights = [g.weight for g in groups]
+        if len(groups) == 1:
+            return self._written(groups[0], f'"{weights[0]}"', 4)
+        if weights == list(self.reading.trained):
+            head = "    for k in grads:"
+        else:
+            listed = ", ".join(f'"{w}"' for w in weights)
+            head = f"    for k in ({listed}):"
+            if len(head) > 100:
+                head = f"    for k in {' '.join(weights)!r}.split():".replace("'", '"')
+        return [head, *self._written(groups[0], "k", 8)]
+
+    def _written(self, group: Group, key: str = "k", indent: int = 8) -> list[str]:
+        """The lines of a group, the weight called by ``key``."""
+        own = {str(e.name) for e in group.equations} & self.temporary if group.weight else set()
+        places = {name: f"u{i}" if len(own) > 1 else "u" for i, name in enumerate(sorted(own), 1)}
+        printer = NumpyPrinter(self._namer(group.weight, key, places), self.dtype)
+        lines: list[str] = []
+        for e in group.equations:
+            if e.target is None:
+                source = printer.value(e.term, e.quantity.shape)
+                lines += statement(printer.name(e.name), source, "", indent)
+            else:
+                lines += self._assignment(e, printer, indent)
+        return lines
+
+    def _assignment(self, e: Equation, printer: NumpyPrinter, indent: int) -> list[str]:
+        target = printer.name(e.name)
+        if str(e.name) in self.scalars:
+            target = f'state["{e.name}"]'
+        added = _added(e)
+        if added is None:
+            return statement(target, printer.value(e.term, e.quantity.shape), "", indent)
+        if is_negative(added):
+            return statement(f"{target} -=", printer.print(-added), "", indent)
+        return statement(f"{target} +=", printer.print(added), "", indent)
+
+    def _namer(self, weight: str, key: str, places: dict[str, str]) -> Callable[[Name], str]:
+        """How the quantities of the group of one weight are called."""
+
+        def name_of(name: Name) -> str:
+            text = str(name)
+            if text in places:
+                return places[text]
+            if weight and text in self.gradients.get(weight, ()):
+                return f"grads[{key}]"
+            if text in self.states:
+                owner, letter = self.states[text]
+                where = key if owner == weight else f'"{owner}"'
+                return f"{called(letter)}[{where}]"
+            for owner, slopes in self.gradients.items():
+                if text in slopes:
+                    return f'grads["{owner}"]'
+            if text in self.weights:
+                return f"parameters[{key if text == weight else _quoted(text)}]"
+            return called(text)
+
+        return name_of
+
+    # --- the order ----------------------------------------------------------------------------
+    def _ordered(self) -> list[Group]:
+        """The groups, each after what it reads and before what it reads is changed."""
+        groups = self._groups()
+        result: list[Group] = []
+        waiting = list(groups)
+        while waiting:
+            for group in waiting:
+                others = [g for g in waiting if g is not group]
+                if not any(self._before(other, group) for other in others):
+                    break
+            else:
+                raise AssertionError("The updates read each other's old values in a circle.")
+            waiting.remove(group)
+            result.append(group)
+        return result
+
+    def _groups(self) -> list[Group]:
+        """What is used for one weight alone is that weight's; the rest stands by itself."""
+        owner: dict[str, str] = {}
+        for e in self.equations:
+            if e.target is not None:
+                name = str(e.name)
+                owner[f"<{name}"] = self.states[name][0] if name in self.states else name
+        users: dict[str, set[str]] = {}
+        for e in reversed(self.equations):
+            key = str(e.name) if e.target is None else f"<{e.name}"
+            if e.target is None:
+                mine = users.get(key, set())
+                owner[key] = mine.copy().pop() if len(mine) == 1 else ""
+            for name in names_in([e.term]) & self.temporary:
+                users.setdefault(name, set()).add(owner[key] or f"={key}")
+        groups: dict[str, Group] = {}
+        for e in self.equations:
+            key = str(e.name) if e.target is None else f"<{e.name}"
+            weight = owner[key]
+            if weight not in self.gradients:  # a scalar, a moving mean, or what several use
+                groups[key] = Group("", [e])
+            else:
+                groups.setdefault(weight, Group(weight)).equations.append(e)
+        for group in groups.values():
+            group.equations = self._sorted(group.equations)
+        return list(groups.values())
+
+    def _sorted(self, equations: Sequence[Equation]) -> list[Equation]:
+        waiting, result = list(equations), []
+        while waiting:
+            for e in waiting:
+                rest = [o for o in waiting if o is not e]
+                if not any(self._first(other, e) for other in rest):
+                    break
+            else:
+                raise AssertionError("The updates read each other's old values in a circle.")
+            waiting.remove(e)
+            result.append(e)
+        return result
+
+    def _before(self, first: Group, second: Group) -> bool:
+        return any(self._first(a, b) for a in first.equations for b in second.equations)
+
+    def _first(self, first: Equation, second: Equation) -> bool:
+        """Whether ``first`` must be computed before ``second``."""
+        name, other = str(first.name), str(second.name)
+        if first.target is None:
+            if name in names_in([second.term]):
+                return True
+        elif name in self.settled and name in names_in([second.term]) and name != other:
+            return True
+        if second.target is None or other in self.settled:
+            return False
+        return other in names_in([first.term]) and name != other
+
+
+def _added(e: Equation) -> Term | None:
+    """For ``q ← q + rest`` the rest."""
+    if not isinstance(e.term, Sum):
+        return None
+    own = Quantity(e.name, e.quantity.shape)
+    rest = [t for t in e.term.terms if t != own]
+    if len(rest) != len(e.term.terms) - 1:
+        return None
+    found = rest[0]
+    for t in rest[1:]:
+        found = found + t
+    return found if found.shape == own.shape or found.shape == () else None
+
+
+def _without_single_entries(equations: Sequence[Equation]) -> list[Equation]:
+    """Sums over one entry written as the sums that they are for other weights."""
+    sums: dict[str, Term] = {}
+    result = []
+    for e in equations:
+        term = _replaced(e.term, sums) if sums else e.term
+        single = bool(term.shape) and e.quantity.shape == () == term.shape[:-2]
+        if e.target is None and single and set(term.shape) == {1}:
+            sums[str(e.name)] = Reduced("sum", term, tuple(range(len(term.shape))))
+        else:
+            result.append(replace(e, term=term))
+    return result
+
+
+def _replaced(term: Term, by: Mapping[str, Term]) -> Term:
+    if isinstance(term, Quantity):
+        return by.get(str(term.name), term)
+    return term.rebuilt(tuple(_replaced(part, by) for part in term.parts))
+
+
+def _quoted(text: str) -> str:
+    return f'"{text}"'
