@@ -3,9 +3,9 @@
     python source_runner.py FOLDER
 
 FOLDER holds programs ``NAME.py``, each with its inputs ``NAME.in.npz`` (``x0``, ``x1`` …). For each
-of them ``NAME.out.npz`` is written: the outputs ``y0`` …, or where the program defines
-``train_step`` and targets ``t`` are given, also the loss ``loss`` of one step and the outputs
-``z0`` … after it. A program that fails leaves ``NAME.err`` with what it raised.
+of them ``NAME.out.npz`` is written: the outputs ``y0`` …, and where the program defines
+``train_step`` and there are targets (``t``, or ``t_NAME`` by output), also the loss ``loss`` of one
+step and the outputs ``z0`` … after it. A program that fails leaves ``NAME.err``: what it raised.
 """
 
 from __future__ import annotations
@@ -57,15 +57,15 @@ def run(program: Path) -> dict[str, np.ndarray]:
     with np.load(program.with_suffix(".in.npz")) as found:
         given = dict(found)
     inputs = [given[f"x{i}"] for i in range(len(given)) if f"x{i}" in given]
-    targets = [given[f"t{i}"] for i in range(len(given)) if f"t{i}" in given]
+    targets = {key.removeprefix("t_"): y for key, y in given.items() if key[0] == "t"}
     sys.argv = [str(program), "--check"]
     space = runpy.run_path(str(program))
     told = {f"y{i}": y for i, y in enumerate(outputs_of(space["model"], inputs))}
     if targets and "train_step" in space:
         import torch
 
-        x, y = [torch.tensor(a) for a in inputs], [torch.tensor(a) for a in targets]
-        loss = space["train_step"](x[0], y[0] if len(y) == 1 else space["_arranged"](y))
+        y = {name: torch.tensor(a) for name, a in targets.items()}
+        loss = space["train_step"](torch.tensor(inputs[0]), y["t"] if "t" in y else y)
         told["loss"] = np.asarray(loss)
         after = outputs_of(space["model"], inputs)
         told |= {f"z{i}": z for i, z in enumerate(after)}

@@ -101,7 +101,7 @@ class Dialect:
             if node.op is None:
                 raise NotSayable(f"it depends on {node!r}")
             text = self.expression(node, [found[id(t)] for t in node.inputs])
-            if uses[id(node)] > 1 and text.level < ATOM + ("(" not in text.text):
+            if uses[id(node)] > 1 and (text.level < ATOM or "(" in text.text):
                 name = f"t{len(lines) + 1}"
                 lines.append(f"{name} = {text.text}")
                 text = Text(name)
@@ -213,6 +213,11 @@ def kept_text(op: Any, word: str) -> str:
     return f", {word}=True" if op.keepdims else ""
 
 
+def _bound(node: Tensor, value: float) -> str:
+    """A number that becomes one of the node's type."""
+    return literal(node.dtype.type(value)) if node.dtype.kind == "f" else literal(value)
+
+
 # --- Keras ------------------------------------------------------------------------------------
 def _keras_reduction(function: str) -> Rule:
     def rule(dialect: Dialect, node: Tensor, operands: Sequence[Text]) -> str:
@@ -252,7 +257,7 @@ KERAS = Dialect(
         "erfc": lambda d, n, o: Text(f"1 - ops.erf({o[0].text})", SUM),
         "cast": lambda d, n, o: f"ops.cast({o[0].text}, {literal(n.dtype)})",
         "clip": lambda d, n, o: (
-            f"ops.clip({o[0].text}, {literal(n.op.lower)}, {literal(n.op.upper)})"
+            f"ops.clip({o[0].text}, {_bound(n, n.op.lower)}, {_bound(n, n.op.upper)})"
         ),
         "reshape": lambda d, n, o: f"ops.reshape({o[0].text}, {shape_text(d, n, o)})",
         "transpose": lambda d, n, o: f"ops.transpose({o[0].text}, {literal(n.op.axes)})",
@@ -427,7 +432,7 @@ TORCH = Dialect(
         "stop_gradient": "{_0}.detach()",
         "cast": lambda d, n, o: f"{o[0].atom}.to({torch_dtype(n.dtype)})",
         "clip": lambda d, n, o: (
-            f"{o[0].atom}.clamp({literal(n.op.lower)}, {literal(n.op.upper)})"
+            f"{o[0].atom}.clamp({_bound(n, n.op.lower)}, {_bound(n, n.op.upper)})"
         ),
         "reshape": lambda d, n, o: f"{o[0].atom}.reshape({shape_text(d, n, o)})",
         "transpose": lambda d, n, o: f"{o[0].atom}.permute({literal(n.op.axes)})",

@@ -6,6 +6,7 @@ needs it; a chain goes on in ``x``, branches get names of their own.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -273,10 +274,9 @@ def with_sizes(dialect: Dialect, inputs: Iterable[tuple[Tensor, str]]) -> Dialec
     sizes: dict[str, str] = {}
     for tensor, name in inputs:
         for axis, size in enumerate(tensor.shape):
-            if isinstance(size, Dim) and len(symbols([size])) == 1 and size == Dim.named(
-                next(iter(symbols([size])))
-            ):
-                sizes.setdefault(next(iter(symbols([size]))), f"{name}.shape[{axis}]")
+            found = symbols(size)
+            if len(found) == 1 and size == Dim.named(min(found)):
+                sizes.setdefault(min(found), f"{name}.shape[{axis}]")
     return replace(dialect, sizes=sizes)
 
 
@@ -309,23 +309,29 @@ def commented(text: str, comment: str) -> list[str]:
 def broken(text: str, width: int = WIDTH) -> list[str]:
     """Return a long line with the arguments of its longest brackets on lines of their own.
 
-    >>> broken("y = f(first, second)", 14)
-    ['y = f(', '    first,', '    second,', ')']
+    >>> broken("y = f(first_argument, second_argument)", 24)
+    ['y = f(', '    first_argument,', '    second_argument,', ')']
     """
     if len(text) <= width or "\n" in text:
         return text.split("\n")
     groups = sorted(_brackets(text), key=lambda g: (_depth(text, g[0]), g[0] - g[1]))
     for start, end in groups:
         items = _items(text[start + 1 : end])
-        if end - start < 2 or (len(items) == 1 and ("=" not in text or " for " in items[0])):
+        if end - start < 20:
             continue
+        # Brackets that only group hold one item, and a comma would make a tuple of it.
+        groups_only = text[start] == "(" and not (start and _NAME_END.match(text[start - 1]))
+        comma = "" if groups_only and len(items) == 1 else ","
         indent = " " * (len(text) - len(text.lstrip()) + 4)
         lines = [text[: start + 1]]
         for item in items:
-            lines += broken(f"{indent}{item},", width)
+            lines += broken(f"{indent}{item}{comma}", width)
         lines.append(indent[4:] + text[end:])
         return lines
     return [text]
+
+
+_NAME_END = re.compile(r"[\w)\]]")
 
 
 def _brackets(text: str) -> Iterator[tuple[int, int]]:
