@@ -87,11 +87,16 @@ class EquationWriter:
         self._first: set[int] = set()
         forward = topological([step.cost, *step.outputs])
         self._forward = {id(n) for n in forward}
+        self._predicted = {id(n) for n in topological(step.outputs)}
         self.order = topological(
             [*step.outputs, step.cost, *step.gradients, *_shown(step, names),
              *step.updates.values()]
         )  # fmt: skip
         self._uses = Counter(id(i) for n in self.order for i in n.inputs)
+        self._users: dict[int, list[Tensor]] = {}
+        for node in self.order:
+            for source in node.inputs:
+                self._users.setdefault(id(source), []).append(node)
         backward = topological([*step.gradients, *_shown(step, names)])
         self._backward = {id(n) for n in backward} - self._forward
         self._states = self._settled_states()
@@ -196,6 +201,8 @@ class EquationWriter:
         assert node.op is not None
         if node.op.spreads or (term.shape == () and node.op.view):
             return term
+        if _beside_numbers(node, source) and len(matrix_shape(term.shape)) > len(shape):
+            return term  # the axes that a sum has left are dropped with the name of this
         return call(BROADCAST, term, shape=shape, sizes=shape)
 
     def _deserves_name(self, node: Tensor, term: Term, shape: Shape) -> bool:
@@ -203,7 +210,10 @@ class EquationWriter:
             return False
         own = matrix_shape(term.shape)
         if broadcast(own, shape) != shape or len(own) > len(shape):
-            return True  # an axis of length 1 is dropped: the statement of the shape says so
+            # An axis of length 1 is dropped: the statement of a shape says so, this or the next.
+            users = self._users.get(id(node), [])
+            goes_on = len(own) > len(shape) and len(users) == 1
+            return not (goes_on and _beside_numbers(users[0], node))
         if _is_arranged(term):
             return False
         parts = list(term.walk())
@@ -260,7 +270,8 @@ class EquationWriter:
         layer = self.names.numbers.get(id(node), (quantity.name.layer, 0))[0]
         of = None
         if id(node) in self._forward:
-            phase = "forward" if id(node) in self.names.owners else "cost"
+            made = id(node) in self.names.owners or id(node) in self._predicted
+            phase = "forward" if made else "cost"
         elif id(node) in self._backward:
             phase, of = "backward", self._primal.get(str(quantity.name))
         else:
@@ -356,6 +367,13 @@ def _shown(step: RecordedStep, names: Names) -> list[Tensor]:
 
 def _mentioned(term: Term) -> set[Name]:
     return {p.name for p in term.walk() if isinstance(p, Quantity)}
+
+
+def _beside_numbers(node: Tensor, source: Tensor) -> bool:
+    """Whether a node works entry by entry on this one input, with numbers beside it."""
+    assert node.op is not None
+    others = [i for i in node.inputs if i is not source]
+    return node.op.elementwise and all(i.shape == () for i in others) and source.shape != ()
 
 
 def _is_arranged(term: Term) -> bool:

@@ -31,7 +31,7 @@ from glassnet.formulas import (
     transposed,
 )
 from glassnet.graph.dimension import Shape
-from glassnet.ops.shaping import RESHAPE
+from glassnet.ops.shaping import reshaped
 
 ENTRYWISE = (Sum, Product, Quotient, Power, Indicator, Cases)
 
@@ -75,7 +75,7 @@ class Orientation:
         own, term = equation.quantity, equation.term
         turn = self.is_turned(own)
         if turn and len(term.shape) > 2:  # axes of length 1 are dropped before it is turned
-            term = call(RESHAPE, term, shape=own.shape, sizes=own.shape)
+            term = reshaped(term, own.shape)
         return replace(equation, quantity=self.quantity(own), term=self.turn(term, turn))
 
     # --- terms --------------------------------------------------------------------------------
@@ -156,7 +156,7 @@ def _aligned(term: Term) -> Iterator[Quantity]:
 
 
 def _groups(equations: Iterable[Equation]) -> list[tuple[list[Quantity], int]]:
-    """Return the quantities that stand entry by entry with each other, and the rank they do so in."""
+    """Return the quantities that stand entry by entry with each other, and their rank there."""
     groups = []
     for equation in equations:
         for part in equation.term.walk():

@@ -24,7 +24,7 @@ from glassnet.formulas.terms import (
     Term,
     Transposed,
 )
-from glassnet.graph.dimension import Dim, Shape
+from glassnet.graph.dimension import Dim, Shape, Size
 
 
 def as_term(value: Operand) -> Term:
@@ -40,10 +40,7 @@ def add(terms: Iterable[Operand]) -> Term:
     for term in map(as_term, terms):
         flat += _summands(term)
     whole = broadcast(*(t.shape for t in flat))
-    flat = united(flat)
-    numbers = [t.value for t in flat if isinstance(t, Number)]
-    if len(numbers) > 1:
-        flat = [*(t for t in flat if not isinstance(t, Number)), Number(tidy(sum(numbers)))]
+    flat = collected(united(flat))
     kept = [t for t in flat if t != Number(0)]
     if broadcast(*(t.shape for t in kept)) != whole:
         kept = flat  # a 0 that gives the sum its shape
@@ -76,6 +73,10 @@ def multiply(terms: Iterable[Operand]) -> Term:
     for term in map(as_term, terms):
         if isinstance(term, Number):
             top *= term.value
+        elif isinstance(term, SizeOf):
+            factor, rest = _split(term.size)
+            top *= factor
+            scalars.append(SizeOf(rest))
         elif isinstance(term, Product):
             top, bottom = top * term.top, bottom * term.bottom
             scalars += term.scalars
@@ -103,11 +104,14 @@ def _product(
         if size in divisors:
             scalars.remove(size)
             divisors.remove(size)
+    scalars, divisors = with_powers(scalars), with_powers(divisors)
+    if scalars or divisors or factors:
+        top, bottom = without_halves(top, bottom)
     if float(top).is_integer() and float(bottom).is_integer() and bottom:
         common = gcd(int(top), int(bottom)) or 1
         top, bottom = int(top) // common, int(bottom) // common
     elif bottom != 1:
-        top, bottom = tidy(top / bottom), 1
+        top, bottom = _fraction(top, bottom)
     if bottom < 0:
         top, bottom = -top, -bottom
     for i, factor in enumerate(factors):
@@ -118,6 +122,22 @@ def _product(
     if top == 1 and bottom == 1 and not divisors and len(scalars) + len(factors) == 1:
         return (*scalars, *factors)[0]
     return Product(tidy(top), tidy(bottom), tuple(scalars), tuple(divisors), tuple(factors))
+
+
+def _fraction(top: float | int, bottom: float | int) -> tuple[float | int, float | int]:
+    """A quotient of numbers as one number, or as the fraction where that is shorter: 1 / 0.7."""
+    quotient, top, bottom = tidy(top / bottom), tidy(top), tidy(bottom)
+    if len(repr(quotient)) > 9 and max(len(repr(top)), len(repr(bottom))) < 7:
+        return top, bottom
+    return quotient, 1
+
+
+def _split(size: Size) -> tuple[int, Size]:
+    """A size as a number times the rest: 8 m is 8 times m."""
+    if isinstance(size, Dim) and len(size.terms) == 1:
+        ((atoms, factor),) = size.terms
+        return factor, Dim(((atoms, 1),))
+    return 1, size
 
 
 def is_negative(term: Term) -> bool:
@@ -152,6 +172,9 @@ def divide(numerator: Term, denominator: Term) -> Term:
         if denominator.top == 0:
             return Quotient(numerator, denominator)
         under = Product(denominator.bottom, denominator.top, below, above)
+    elif isinstance(denominator, SizeOf):
+        factor, rest = _split(denominator.size)
+        under = Product(bottom=factor, divisors=(SizeOf(rest),))
     else:
         under = Product(divisors=(denominator,))
     return multiply((under, numerator))
@@ -227,7 +250,8 @@ def reduce(kind: str, term: Term, axes: Iterable[int]) -> Term:
 def _constant_over(term: Term, axes: tuple[int, ...]) -> tuple[list[Term], Term]:
     """The factors that are the same all along the axes of a sum, and the rest."""
     rank = len(term.shape)
-    constant, rest = [], []
+    constant: list[Term] = []
+    rest: list[Term] = []
     for factor in factors_of(term):
         offset = rank - len(factor.shape)
         same = all(a < offset or factor.shape[a - offset] == 1 for a in axes)
@@ -256,4 +280,11 @@ def compare(relation: str, first: Operand, second: Operand) -> Term:
 
 # Choices and factors are tidied with sums and products, and these with them.
 from glassnet.formulas.conditions import united  # noqa: E402
-from glassnet.formulas.factoring import factors_of, joined, shared  # noqa: E402
+from glassnet.formulas.factoring import (  # noqa: E402
+    collected,
+    factors_of,
+    joined,
+    shared,
+    with_powers,
+    without_halves,
+)

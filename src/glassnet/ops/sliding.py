@@ -21,7 +21,16 @@ from typing import Any
 
 import numpy as np
 
-from glassnet.formulas import Applied, Function, Term, call, matrix_product, matrix_shape
+from glassnet.formulas import (
+    Applied,
+    Function,
+    Term,
+    call,
+    matrix_product,
+    matrix_shape,
+    transposed,
+)
+from glassnet.formulas.arranging import RESHAPE, arranged, reshaped, whole
 from glassnet.formulas.sliding import (
     CORR,
     DEPTHWISE_CORR,
@@ -30,14 +39,13 @@ from glassnet.formulas.sliding import (
     FULL_CONV,
     KERNEL_CORR,
 )
-from glassnet.graph.dimension import Dim, Shape, Size, display, divide
+from glassnet.graph.dimension import Dim, Shape, Size, display, divide, product
 from glassnet.graph.op import Op, Sample
 from glassnet.graph.recording import record
 from glassnet.graph.tensor import Tensor
 from glassnet.ops import columns
 from glassnet.ops.columns import Slide
 from glassnet.ops.elementwise import Grads
-from glassnet.ops.shaping import RESHAPE, reshaped, whole
 from glassnet.ops.windows import (
     Pairs,
     cells_of,
@@ -348,6 +356,10 @@ class KernelCorrelation(Sliding):
             divide(n + lo + hi - 1 - (o - 1) * s, d) + 1 for n, o, (lo, hi), s, d in moves
         )
         also = {} if cells == node.shape[:-2] else {"size": said(node.shape[:-2])}
+        if self.plain and set(node.shape[:-2]) == {1}:
+            rows = product(x[:-1])
+            a, g = arranged(a, (rows, x[-1])), arranged(g, (rows, outer[-1]))
+            return matrix_product(transposed(a), g)
         a, g = whole(a, x), whole(g, outer)
         if self.groups > 1 and node.shape[-2] == 1:
             *size, _, filters = node.shape
