@@ -1,22 +1,65 @@
-r"""The equations on display in a LaTeX document: put together again from their lines."""
+r"""The equations of a LaTeX document, put together again from their lines.
+
+An equation that defines a quantity states its shape beside it; others tell the general case.
+What stands below "For each weight θ of …:" is meant for each of those weights.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
 
-_DISPLAY = re.compile(r"\\begin\{align\*\}(.*?)\\end\{align\*\}", re.DOTALL)
+from interpreter.parser import read_equation
+from interpreter.tree import Equation, Symbol
+
+_PIECE = re.compile(
+    r"\\begin\{align\*\}(?P<display>.*?)\\end\{align\*\}|For each weight \$\\theta\$ of (?P<each>.*?):\n",
+    re.DOTALL,
+)  # fmt: skip
 _TAG = re.compile(r"\\tag\*\{\$\\in (.*?)\$\}\s*$", re.DOTALL)
 
 
-def equations_of(document: str) -> list[str]:
-    """Return the equations of a document, each with the statement of its shape behind it."""
-    found = []
-    for display in _DISPLAY.findall(document):
-        tag = _TAG.search(display)
-        body = _TAG.sub("", display)
-        body = re.sub(r"\\fitted(?=\{)", "", _joined(body))
-        found.append(f"{body} \\in {tag[1]}" if tag else body)
-    return found
+def equations_of(document: str) -> list[Equation]:
+    """Return the equations of a document in order."""
+    found: list[Equation] = []
+    weights: list[str] = []
+    general: list[Equation] = []
+    for piece in _PIECE.finditer(document):
+        if piece["each"] is not None:
+            found += for_each(general, weights)
+            general, weights = [], re.findall(r"\$(.*?)\$", piece["each"])
+            continue
+        tag = _TAG.search(piece["display"])
+        body = re.sub(r"\\fitted(?=\{)", "", _joined(_TAG.sub("", piece["display"])))
+        if tag:
+            found += for_each(general, weights)
+            general, weights = [], []
+            found.append(read_equation(f"{body} \\in {tag[1]}"))
+        elif weights:
+            general.append(read_equation(body))
+    return found + list(for_each(general, weights))
+
+
+def for_each(general: list[Equation], weights: list[str]) -> Iterator[Equation]:
+    """Yield equations about θ for every weight."""
+    for weight in weights:
+        for equation in general:
+            named = with_name(equation, re.sub(r"\s+", "", weight))
+            yield replace(named, name=equation.name.replace(r"\theta", weight))
+
+
+def with_name(tree: Any, weight: str) -> Any:
+    """Return a tree about a weight, of one about θ."""
+    if isinstance(tree, Symbol):
+        return Symbol(tree.name.replace(r"\theta", weight))
+    if isinstance(tree, tuple):
+        return tuple(with_name(part, weight) for part in tree)
+    if is_dataclass(tree) and not isinstance(tree, type):
+        parts = {f.name: with_name(getattr(tree, f.name), weight) for f in fields(tree)}
+        return type(tree)(**parts)
+    return tree
 
 
 def _joined(body: str) -> str:

@@ -9,6 +9,7 @@ factor   = primary { "^" "{" exponent "}" }
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from interpreter.tokens import END, Token, Unreadable, tokens
@@ -171,13 +172,17 @@ class Parser:
 
     def raised(self, base: Any) -> Any:
         """Read what stands above: a transpose, or an exponent."""
-        self.expect("{")
-        if self.accept(r"\top"):
-            self.expect("}")
+        if self.tokens[self.at + 1 : self.at + 2] == [Token("command", r"\top")]:
+            self.group()
             return Transposed(base)
-        exponent = self.sum()
+        return Power(base, self.braced())
+
+    def braced(self) -> Any:
+        """Read ``{…}``."""
+        self.expect("{")
+        found = self.sum()
         self.expect("}")
-        return Power(base, exponent)
+        return found
 
     # --- primaries ----------------------------------------------------------------------------
     def primary(self) -> Any:
@@ -210,13 +215,6 @@ class Parser:
                 return Number(float("nan"))
             raise self.error("words where a factor is expected")
         return self.symbol()
-
-    def braced(self) -> Any:
-        """Read ``{…}``."""
-        self.expect("{")
-        found = self.sum()
-        self.expect("}")
-        return found
 
     def bracketed(self) -> Any:
         """Read brackets: round ones around a term, square ones around a relation."""
@@ -297,15 +295,13 @@ class Parser:
         """Read a name; with places behind it, an `Over` without limits; with ⊤, its transpose."""
         head, start = self.letter(), self.at
         below = above = ""
-        places = None
+        places = exponent = None
         turned = False
         while self.next.text in ("_", "^"):
             mark = self.accept("_", "^")
             rewind = self.at
             content = self.group()
-            if mark == "_" and content.replace(",", "").replace(":", "").isalpha():
-                places = content
-            elif mark == "_" and content and set(content) <= {":", ","}:
+            if mark == "_" and re.fullmatch("[a-z:]+(,[a-z:]+)*", content):
                 places = content
             elif mark == "_":
                 below = content
@@ -315,14 +311,15 @@ class Parser:
                 turned = content.endswith(r"\top")
                 above = content.removesuffix(r"\top")
             else:
-                self.at = rewind - 1  # an exponent
-                break
+                self.at = rewind
+                exponent = self.braced()
         if head in (r"\sigma", r"\Phi", r"\phi") and self.applied(start):
             return self.call(head[1:])
         name = Symbol(
             head + (f"_{{{below}}}" if below else "") + (f"^{{{above}}}" if above else "")
         )
         found: Any = Transposed(name) if turned else name
+        found = found if exponent is None else Power(found, exponent)
         return found if places is None else Over("", found, places, ())
 
     def applied(self, start: int) -> bool:

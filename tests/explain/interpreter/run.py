@@ -41,7 +41,7 @@ class Interpreter:
     Args:
         given: the values of what the equations do not define (inputs, targets, weights, drawn
             masks), by their names in LaTeX; ``m`` among them.
-        columns: whether examples are columns, so that functions along an axis work down the columns.
+        columns: whether examples are columns, so that functions along an axis work down columns.
     """
 
     def __init__(self, given: Mapping[str, Any], *, columns: bool = False) -> None:
@@ -163,6 +163,8 @@ def settled(value: np.ndarray, sizes: tuple[int, ...], name: str) -> np.ndarray:
     long = [n for n in value.shape if n != 1] == [n for n in sizes if n != 1]
     if long and (value.ndim != len(sizes) or value.size == 1):
         return value.reshape(sizes)
-    if value.ndim <= len(sizes):
+    try:
         return np.broadcast_to(value, sizes)
-    raise Unreadable(f"{name} is stated to have shape {sizes}; what is printed has {value.shape}")
+    except ValueError:
+        shape = value.shape
+    raise Unreadable(f"{name} is stated to have shape {sizes}; what is printed has {shape}")

@@ -103,18 +103,18 @@ def fullconv(
     padding: Any = 0,
     dilation: Any = 1,
     groups: int = 1,
-    sizes: Any = None,
+    size: Any = None,
 ) -> Array:
     axes = G.ndim - 2
     W = W.reshape((1,) * (G.ndim - W.ndim) + W.shape)
     cells = W.shape[:axes]
-    if sizes is None:
+    if size is None:
         parts = zip(
             G.shape[1:], each(stride, axes), cells, each(dilation, axes), pairs(padding, axes),
             strict=False,
         )  # fmt: skip
-        sizes = tuple((n - 1) * s + (k - 1) * d + 1 - sum(pad) for n, s, k, d, pad in parts)
-    slide = Slide(each(sizes, axes), cells, stride, padding, dilation)
+        size = tuple((n - 1) * s + (k - 1) * d + 1 - sum(pad) for n, s, k, d, pad in parts)
+    slide = Slide(each(size, axes), cells, stride, padding, dilation)
     channels = W.shape[-2] * groups
     A = np.zeros((len(G), *slide.sizes, channels))
     matrices = {c: in_group(W, c, channels, groups) for c in np.ndindex(*cells)}
@@ -131,16 +131,16 @@ def kernelcorr(
     padding: Any = 0,
     dilation: Any = 1,
     groups: int = 1,
-    sizes: Any = None,
+    size: Any = None,
 ) -> Array:
     axes = A.ndim - 2
-    if sizes is None:
+    if size is None:
         parts = zip(
             A.shape[1:], pairs(padding, axes), G.shape[1:], each(stride, axes),
             each(dilation, axes), strict=False,
         )  # fmt: skip
-        sizes = tuple((n + sum(pad) - 1 - (o - 1) * s) // d + 1 for n, pad, o, s, d in parts)
-    slide = Slide(A.shape[1:-1], each(sizes, axes), stride, padding, dilation)
+        size = tuple((n + sum(pad) - 1 - (o - 1) * s) // d + 1 for n, pad, o, s, d in parts)
+    slide = Slide(A.shape[1:-1], each(size, axes), stride, padding, dilation)
     c, f = A.shape[-1] // groups, G.shape[-1] // groups
     whole = np.zeros((*slide.cells, A.shape[-1], G.shape[-1]))
     for place, cell, entry in slide.meetings(G.shape[1:-1]):
@@ -232,15 +232,15 @@ def averagepool(A: Array, pool: Any = 2, stride: Any = None, padding: Any = 0) -
 
 @function("averageunpool")
 def averageunpool(
-    G: Array, pool: Any = 2, stride: Any = None, padding: Any = 0, sizes: Any = None
+    G: Array, pool: Any = 2, stride: Any = None, padding: Any = 0, size: Any = None
 ) -> Array:
     axes = G.ndim - 2
     cells = each(pool, axes)
     steps = cells if stride is None else each(stride, axes)
-    if sizes is None:
+    if size is None:
         parts = zip(G.shape[1:], steps, cells, pairs(padding, axes), strict=False)
-        sizes = tuple((n - 1) * s + k - sum(pad) for n, s, k, pad in parts)
-    slide, _, windows = pooling(each(sizes, axes), pool, stride, padding)
+        size = tuple((n - 1) * s + k - sum(pad) for n, s, k, pad in parts)
+    slide, _, windows = pooling(each(size, axes), pool, stride, padding)
     back = np.zeros((len(G), *slide.sizes, G.shape[-1]))
     for place, window in windows.items():
         for entry in window:

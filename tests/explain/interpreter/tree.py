@@ -101,7 +101,7 @@ class Cases:
 
 @dataclass(frozen=True)
 class Equation:
-    """``name = term``, ``name ← term`` or ``name ∼ distribution``; with the stated sizes, if any."""
+    """``name = term``, ``name ← term``, ``name ∼ distribution``; with the stated sizes, if any."""
 
     name: str
     term: Any
