@@ -45,8 +45,15 @@ def _broken(source: str, head: str, indent: int) -> list[str]:
     closing = _closing(source, opening)
     lines = [f"{head}{source[: opening + 1]}"]
     items = _items(source[opening + 1 : closing])
+    if len(items) == 1:
+        items = _at_operators(items[0])
+        return [
+            *lines,
+            *(line for item in items for line in _piece(item, indent + 4)),
+            f"{inner[4:]}{source[closing:]}",
+        ]
     for item in items:
-        lines += _piece(item, indent + 4, "," if len(items) > 1 else "")
+        lines += _piece(item, indent + 4, ",")
     rest = source[closing:]
     return [*lines, f"{inner[4:]}{rest}"]
 

@@ -252,28 +252,40 @@ class Writer:
             return []
         body = ["    return {"]
         for name, text in self.state.items():
-            body.append(f'        "{name}": {text},')
+            body += statement(f'        "{name}":', f"{text},", "", 0)
         about = ["Return what the optimizer keeps, before its first step."]
         return ["", *function("start", ["parameters"], about, [*body, "    }"]), ""]
 
     @cached_property
     def state(self) -> dict[str, str]:
         """The state of the optimizer: by its letter, the source of its first value."""
+        found = {name: number_source(self.scalars[name][1].item()) for name in self.kept_scalars}
+        slots: dict[str, dict[str, tuple[Leaf, np.ndarray]]] = {}
         step, names = self.reading.step, self.reading.names
-        firsts: dict[str, set[float]] = {}
         for variable, value in self.beginnings:
             if id(variable) in step.states and id(variable) in names.of:
-                firsts.setdefault(names.of[id(variable)].letter, set()).update(value.ravel()[:1])
-        found = {}
-        for name in self.kept_scalars:
-            first = self.scalars[name][1]
-            found[name] = number_source(first.item())
-        for letter, values in firsts.items():
-            (first,) = values
-            made = f"np.full_like(w, {number_source(float(str(first)))})" if first else (
-                "np.zeros_like(w)")  # fmt: skip
-            found[called(letter)] = f"{{k: {made} for k, w in parameters.items()}}"
+                weight = self.reading.leaf(step.states[id(variable)][0])
+                letter = called(names.of[id(variable)].letter)
+                slots.setdefault(letter, {})[weight.name] = (self.reading.leaf(variable), value)
+        for letter, held in slots.items():
+            found[letter] = self._first_state(held)
         return found
+
+    def _first_state(self, held: dict[str, tuple[Leaf, np.ndarray]]) -> str:
+        """The source of the first values of one kind of state, by the weights' names."""
+        shapes = {w.name: w.shape for w in self.weights}
+        numbers = {float(str(v)) for _, value in held.values() for v in np.unique(value)}
+        (number,) = numbers or {0.0}
+        if all(leaf.shape == shapes[name] for name, (leaf, _) in held.items()):
+            made = f"np.full_like(w, {number_source(number)})" if number else "np.zeros_like(w)"
+            if set(held) == set(self.reading.trained):
+                return f"{{k: {made} for k, w in parameters.items()}}"
+        kind = "" if self.dtype == "float" else f", {self.dtype}"
+        entries = (
+            f'"{name}": np.full({shape_source(leaf.shape)}, {number_source(number)}{kind})'
+            for name, (leaf, _) in held.items()
+        )
+        return f"{{{', '.join(entries)}}}"
 
     @cached_property
     def kept_scalars(self) -> list[str]:
@@ -314,10 +326,7 @@ class Writer:
         arguments = [called(n) for n in given if n in used] or self.targets or self.inputs
         body = self._body(self.reading, cost, arguments[0])
         later = names_in(e.term for e in (*self.reading.backward, *self.reading.updates))
-        kept = [str(e.name) for e in cost if str(e.name) in later]
-        if kept:
-            names = ", ".join(f'"{name}": {called(name)}' for name in kept)
-            body += statement("cache |=", f"{{{names}}}")
+        body += _remembered([str(e.name) for e in cost if str(e.name) in later])
         if used & {w.name for w in self.weights}:
             arguments.append("parameters")
         arguments.append("cache")
@@ -328,6 +337,8 @@ class Writer:
     def _backward(self) -> list[str]:
         trained = self.reading.trained
         body = self._body(self.reading, self.reading.backward, self.inputs[0])
+        own = {str(e.name) for e in self.reading.backward}
+        body += _remembered([name for name in self.updating.seen if name in own])
         places = {d: name for name, d in trained.items()}
         pairs = ", ".join(f'"{name}": {called(d)}' for d, name in places.items())
         body += statement("return", f"{{{pairs}}}")
@@ -371,8 +382,7 @@ class Writer:
     def _update(self) -> list[str]:
         arguments = ["parameters", "grads"]
         arguments += ["state"] if self.state else []
-        seen = {str(e.name) for e in (*self.reading.forward, *self.reading.cost)}
-        if names_in(e.term for e in self.reading.updates) & seen:
+        if self.updating.seen:
             arguments.append("cache")
         self.update_call = f"update({', '.join(arguments)})"
         about = [f"Change the weights in place: one step of {type(self.optimizer).__name__}."]
@@ -395,7 +405,7 @@ class Writer:
             f"    {self.update_call}",
             "    return J",
         ]
-        lines = function("step", arguments, ["Train on one batch; return its cost."], step)
+        lines = function("train_step", arguments, ["Train on one batch; return its cost."], step)
         leaves = [*self.reading.inputs, *self.reading.targets]
         batch = ", ".join(_chosen(called(leaf.name), leaf) for leaf in leaves)
         rest = ["parameters", *(["state"] if self.state else [])]
@@ -408,7 +418,7 @@ class Writer:
             "        total, order = 0.0, rng.permutation(count)",
             "        for begin in range(0, count, batch_size):",
             "            chosen = order[begin : begin + batch_size]",
-            f"            J = step({batch}, {', '.join(rest)})",
+            f"            J = train_step({batch}, {', '.join(rest)})",
             "            total += J * len(chosen)",
             "        if epoch % 10 == 0:",
             '            print(f"epoch {epoch}: J = {total / count:.6f}")',
@@ -536,8 +546,8 @@ class Writer:
             f"    for k, slope in backward({data}, parameters, cache).items():",
             '        found[f"d{k}"] = slope',
             *(["    state = start(parameters)"] if self.state else []),
-            f"    for number in range(1, {STEPS} + 1):",
-            f'        found[f"J in step {{number}}"] = step({data}, {", ".join(kept)})',
+            f"    for number in range(1, {STEPS + 1}):",
+            f'        found[f"J in step {{number}}"] = train_step({data}, {", ".join(kept)})',
             "    for k, w in parameters.items():",
             f'        found[f"{{k}} after {STEPS} steps"] = w',
             "    return 1 if compare(found) else 0",
@@ -559,6 +569,12 @@ class Writer:
             f"    {data} = examples()",
             f"    train({data}, {self._beginning})",
         ]
+
+
+def _remembered(names: Sequence[str]) -> list[str]:
+    """The line that keeps values for what comes later."""
+    pairs = ", ".join(f'"{name}": {called(name)}' for name in names)
+    return statement("cache |=", f"{{{pairs}}}") if names else []
 
 
 def _chosen(name: str, leaf: Leaf) -> str:

@@ -80,20 +80,23 @@ class Updating:
         return [*self._opening(kept), *body]
 
     def _opening(self, scalars: set[str]) -> list[str]:
-        used = names_in(e.term for e in self.equations) | {
-            str(e.name) for e in self.equations if e.target is not None
-        }
         kept = [called(letter) for letter in self.letters]
         lines = paired(kept, "state", layers=False)
-        defined = {str(e.name) for e in [*self.reading.forward, *self.reading.cost]}
-        seen = [e.name for e in self.reading.forward if str(e.name) in used & defined]
-        lines += paired([called(str(name)) for name in seen], "cache", layers=False)
+        lines += paired([called(name) for name in self.seen], "cache", layers=False)
         for name in sorted(scalars & self.read):
             value = f'state["{name}"]'
             if self.dtype == "np.float32" and name == "t":
                 value = f"np.float32({value})"
             lines.append(f"    {called(name)} = {value}")
         return lines
+
+    @property
+    def seen(self) -> list[str]:
+        """What the update reads of the passes before it, beside the gradients."""
+        used = names_in(e.term for e in self.equations)
+        slopes = set().union(*self.gradients.values())
+        before = [*self.reading.forward, *self.reading.cost, *self.reading.backward]
+        return [str(e.name) for e in before if str(e.name) in used - slopes]
 
     @property
     def read(self) -> set[str]:
