@@ -134,6 +134,8 @@ def _forward(derivation: Derivation) -> Iterator[Block]:
             again = f", call {number[1]}" if number[1] > 1 else ""
             yield Heading(f"{title}{_told(call.layer).strip('`')}{again}", 2)
             yield from _summary(call.layer)
+        else:
+            yield Heading("Between the layers", 2)
         yield from (formula_of(derivation, s) for s in group)
 
 
@@ -173,21 +175,13 @@ def _update(derivation: Derivation) -> Iterator[Block]:
     told_states = _state_sentence(derivation)
     if told_states:
         yield Paragraph(told_states)
+    lines, shared = _by_weight(derivation, steps)
     weights = {id(v): v for v in derivation.recorded.variables}
     groups: dict[tuple[str, ...], list[Variable]] = {}
-    lines: dict[int, list[Step]] = {}
-    for step in steps:
-        owner = _owner(derivation, step)
-        if owner is not None and id(owner) in weights:
-            lines.setdefault(id(owner), []).append(step)
     for key, own in lines.items():
-        weight = weights[key]
-        general = tuple(_general(derivation, s, weight) for s in own)
-        groups.setdefault(general, []).append(weight)
-    told = {id(s) for own in lines.values() for s in own}
-    first = [s for s in steps if id(s) not in told and s.inside.target is None]
-    last = [s for s in steps if id(s) not in told and s.inside.target is not None]
-    yield from (formula_of(derivation, s) for s in first)
+        general = tuple(_general(derivation, own, weights[key]))
+        groups.setdefault(general, []).append(weights[key])
+    yield from (formula_of(derivation, s) for s in shared if s.inside.target is None)
     for general, owners in groups.items():
         if len(owners) == 1:
             yield from (formula_of(derivation, s) for s in lines[id(owners[0])])
@@ -195,7 +189,36 @@ def _update(derivation: Derivation) -> Iterator[Block]:
         names = listing([f"${name_latex(derivation.names.of[id(w)])}$" for w in owners])
         yield Paragraph(f"For each weight $\\theta$ of {names}:")
         yield from (Formula(latex) for latex in general)
-    yield from (formula_of(derivation, s) for s in last)
+    yield from (formula_of(derivation, s) for s in shared if s.inside.target is not None)
+
+
+def _by_weight(
+    derivation: Derivation, steps: list[Step]
+) -> tuple[dict[int, list[Step]], list[Step]]:
+    """The equations that serve one weight, by its id, and those that serve several."""
+    weights = {id(v) for v in derivation.recorded.variables}
+    owner: dict[int, int | None] = {}
+    for step in steps:
+        own = _owner(derivation, step)
+        owner[id(step)] = id(own) if own is not None and id(own) in weights else None
+    by_name = {s.name: s for s in steps if s.inside.target is None}
+    users: dict[str, set[int | None]] = {}
+    for step in reversed(steps):
+        mentioned = {str(p.name) for p in step.equation.term.walk() if isinstance(p, Quantity)}
+        serves = (
+            {owner[id(step)]} if step.inside.target is not None else users.get(step.name, set())
+        )
+        for name in mentioned & set(by_name):
+            users.setdefault(name, set()).update(serves)
+    lines: dict[int, list[Step]] = {}
+    shared: list[Step] = []
+    for step in steps:
+        key = owner[id(step)]
+        if step.inside.target is None:
+            serves = users.get(step.name, set())
+            key = next(iter(serves)) if len(serves) == 1 else None
+        (shared if key is None else lines.setdefault(key, [])).append(step)
+    return lines, shared
 
 
 def _state_sentence(derivation: Derivation) -> str:
@@ -226,24 +249,34 @@ def _summary(brick: Any) -> Iterator[Paragraph]:
 
 def _owner(derivation: Derivation, step: Step) -> Variable | None:
     """The weight whose update an equation belongs to."""
-    target = step.inside.target
-    if target is None:
-        return None
-    return derivation.recorded.states.get(id(target), (target, ""))[0]
+    target, of = step.inside.target, step.inside.name.of
+    if target is not None:
+        return derivation.recorded.states.get(id(target), (target, ""))[0]
+    names = derivation.names.of
+    return next((v for v in derivation.recorded.variables if of and names[id(v)] == of), None)
 
 
-def _general(derivation: Derivation, step: Step, weight: Variable) -> str:
-    """The equation with θ in place of the weight."""
+def _general(derivation: Derivation, steps: list[Step], weight: Variable) -> Iterator[str]:
+    """The equations with θ in place of the weight, and what is computed for it named after it."""
     own = derivation.names.of[id(weight)]
     theta = Name("theta")
+    between = [s.inside.name for s in steps if s.inside.target is None]
+
+    def new(name: Name) -> Name:
+        if name in between:
+            place = between.index(name) + 1 if len(between) > 1 else 0
+            return Name(name.letter, of=theta, index=place)
+        return _renamed(name, own, theta)
 
     def renamed(term: Term) -> Term:
         if isinstance(term, Quantity):
-            return Quantity(_renamed(term.name, own, theta), term.shape)
+            return Quantity(new(term.name), term.shape)
         return term.rebuilt(tuple(map(renamed, term.parts)))
 
-    left = name_latex(_renamed(step.equation.name, own, theta))
-    return rf"{left} \leftarrow {derivation.printer.print(renamed(step.equation.term))}"
+    for step in steps:
+        relation = "=" if step.inside.target is None else r"\leftarrow"
+        left = name_latex(new(step.equation.name))
+        yield rf"{left} {relation} {derivation.printer.print(renamed(step.equation.term))}"
 
 
 def _renamed(name: Name, own: Name, theta: Name) -> Name:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from glassnet.explain.naming import Names
-from glassnet.explain.ordering import in_order
+from glassnet.explain.ordering import in_order, served_alone
 from glassnet.explain.recorded import RecordedStep
 from glassnet.formulas import (
     Applied,
@@ -23,9 +23,11 @@ from glassnet.formulas import (
     Name,
     Number,
     Power,
+    Product,
     Quantity,
     Quotient,
     Reduced,
+    Sum,
     Term,
     Transposed,
     call,
@@ -35,6 +37,7 @@ from glassnet.formulas import (
 from glassnet.formulas.arranging import RESHAPE, STACK
 from glassnet.formulas.shapes import broadcast
 from glassnet.graph.dimension import Shape
+from glassnet.graph.dtypes import is_float
 from glassnet.graph.order import topological
 from glassnet.graph.tensor import STEP, Constant, Tensor
 from glassnet.graph.variable import Variable
@@ -100,6 +103,7 @@ class EquationWriter:
         backward = topological([*step.gradients, *_shown(step, names)])
         self._backward = {id(n) for n in backward} - self._forward
         self._states = self._settled_states()
+        self._serves = served_alone(step)
         self._values: dict[int, Term] = {}
         self.distributions = self._assumed_distributions(forward) if distributions else set()
         """The names of targets that are taken to sum to 1 for each example."""
@@ -114,8 +118,7 @@ class EquationWriter:
         if node.op is None:
             return self._leaf(node, shape)
         term = self._formula(node)
-        if self._sums_to_one(term):
-            term = Number(1)
+        term = self._sum_of_targets(term) or term
         name = self.names.of.get(id(node))
         if name is not None and term.shape == () and shape != () and not _mentioned(term):
             self.definitions[id(node)] = (Quantity(name, shape), term)
@@ -125,21 +128,35 @@ class EquationWriter:
             self._values[id(node)] = term
             return Quantity(self.names.of[id(state)], shape)  # from here on, its new value
         if name is None and self._deserves_name(node, term, shape):
-            name = self.names.fresh(node, self._letter(node))
+            name = self._fresh(node)
         if name is None:
             return term
         quantity = Quantity(name, shape)
         self.definitions[id(node)] = (quantity, term)
         return quantity
 
-    def _sums_to_one(self, term: Term) -> bool:
-        return (
-            isinstance(term, Reduced)
-            and term.kind == "sum"
-            and isinstance(term.term, Quantity)
-            and term.term.name in self.distributions
-            and term.axes == (len(term.term.shape) - 1,)
-        )
+    def _sum_of_targets(self, term: Term) -> Term | None:
+        """Σ over the classes of ``a Y + c`` for targets Y that sum to 1: the number it is."""
+        if not isinstance(term, Reduced) or term.kind != "sum" or not self.distributions:
+            return None
+        inner = term.term
+        classes = inner.shape[-1] if inner.shape else 1
+        if term.axes != (len(inner.shape) - 1,) or not isinstance(classes, int):
+            return None
+        total = 0.0
+        for summand in inner.terms if isinstance(inner, Sum) else (inner,):
+            scale, rest = 1.0, summand
+            if isinstance(summand, Product) and not summand.scalars and not summand.divisors:
+                scale = summand.top / summand.bottom
+                rest = summand.factors[0] if len(summand.factors) == 1 else summand
+            if isinstance(summand, Number):
+                total += summand.value * classes
+            elif isinstance(rest, Quantity) and rest.name in self.distributions:
+                total += scale
+            else:
+                return None
+        # A smoothing of float32 numbers sums to 1 up to their rounding.
+        return Number(1) if abs(total - 1) < 1e-6 else Number(total)
 
     def _settled_states(self) -> dict[int, Variable]:
         """The optimizer's state whose old value serves for nothing but its new one: by new value.
@@ -167,12 +184,14 @@ class EquationWriter:
         return found
 
     def _assumed_distributions(self, forward: Sequence[Tensor]) -> set[Name]:
+        """The targets that an op takes as distributions, as they are or smoothed."""
         targets = {id(t) for t in self.step.targets}
-        return {
-            self.names.of[id(node.inputs[place])]
-            for node in forward if node.op is not None
-            for place in node.op.distributions if id(node.inputs[place]) in targets
-        }  # fmt: skip
+        found: set[Name] = set()
+        for node in forward:
+            for place in node.op.distributions if node.op is not None else ():
+                made_of = [n for n in topological([node.inputs[place]]) if id(n) in targets]
+                found |= {self.names.of[id(n)] for n in made_of if is_float(n.dtype)}
+        return found
 
     def _leaf(self, node: Tensor, shape: Shape) -> Term:
         if isinstance(node, Constant):
@@ -221,6 +240,13 @@ class EquationWriter:
         if self._uses[id(node)] > 1 and (mentioned > 2 or any(map(_is_work, parts))):
             return term.shape != () or mentioned > 2 or any(map(_is_work, parts))
         return mentioned > LONGEST
+
+    def _fresh(self, node: Tensor) -> Name:
+        """A new name; what serves the update of one weight alone is named after it."""
+        letter, weight = self._letter(node), self._serves.get(id(node))
+        if letter != "U" or weight is None or node.symbol:
+            return self.names.fresh(node, letter)
+        return self.names.give(node, Name(letter, of=self.names.of[id(weight)]))
 
     def _letter(self, node: Tensor) -> str:
         if id(node) in self._forward:

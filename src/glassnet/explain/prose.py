@@ -107,6 +107,8 @@ def _backward_rule(
 ) -> str:
     of = equation.of
     assert of is not None
+    if of.symbol == "L":
+        return "The cost brings the losses of the examples together; this is what each counts."
     uses = users.get(id(of), [])
     found: list[str] = []
     for node, place in uses:

@@ -8,6 +8,8 @@ alone would say something else.
 
 from __future__ import annotations
 
+import re
+
 import unicodedata
 from functools import lru_cache
 
@@ -265,7 +267,8 @@ def _index(row: Row, lowered: bool) -> str:
         return sign + text if text.isalnum() else f"{sign}({text})"
     if len(items) == 1 and isinstance(items[0], Symbol) and items[0].text in "∗⋆":
         return items[0].text
-    if all(letter in table for letter in text):
+    words = any(letters.isalpha() for letters in re.findall(r"\w{3,}", text))  # not ₚₒₒₗ
+    if not words and all(letter in table for letter in text):
         return "".join(table[letter] for letter in text)
     if len(items) == 1 and isinstance(items[0], Symbol | Number):
         return sign + text
