@@ -48,22 +48,18 @@ def seen(cell, places, stride, dilation):
 CORR = Function("corr", needs=("each", "padded", "seen"), meaning=(
     "correlation: the kernel slides over the input and is multiplied entry by entry at each place, "
     "summed over cells and channels"), source="""
-def corr(A, W, stride=1, padding=0, dilation=1, groups=1):
-    # A: (m, n..., c), W: (k..., c / groups, f) -> Z: (m, o..., f)
+def corr(A, W, stride=1, padding=0, dilation=1):
+    # A: (m, n..., c), W: (k..., c, f) -> Z: (m, o..., f)
     axes = A.ndim - 2
     W = W.reshape((1,) * (A.ndim - W.ndim) + W.shape)
     stride, dilation = each(stride, axes), each(dilation, axes)
     A = padded(A, padding)
-    size = W.shape[:axes]
-    moves = zip(A.shape[1:], size, stride, dilation)
+    moves = zip(A.shape[1:-1], W.shape, stride, dilation)
     places = [(n - d * (k - 1) - 1) // s + 1 for n, k, s, d in moves]
     Z = np.zeros((len(A), *places, W.shape[-1]), A.dtype)
-    c, f = A.shape[-1] // groups, W.shape[-1] // groups
-    for cell in np.ndindex(*size):
+    for cell in np.ndindex(*W.shape[:axes]):
         window = A[seen(cell, places, stride, dilation)]  # (m, o..., c)
-        for g in range(groups):
-            own = slice(g * f, (g + 1) * f)
-            Z[..., own] += window[..., g * c:(g + 1) * c] @ W[cell][:, own]
+        Z += window @ W[cell]  # the weights of this cell: (c, f)
     return Z
 """)  # fmt: skip
 
@@ -72,8 +68,8 @@ FULL_CONV = Function("fullconv", needs=("each", "pairs", "padded", "corr"), mean
     r"- 1$ zeros between its entries and zeros around it, correlated with the kernel turned by "
     "180°; padding, stride and dilation are those of the correlation it leads back through"),
     source="""
-def fullconv(G, W, stride=1, padding=0, dilation=1, groups=1, size=None):
-    # G: (m, o..., f), W: (k..., c / groups, f) -> (m, n..., c), the shape of A in corr(A, W)
+def fullconv(G, W, stride=1, padding=0, dilation=1, size=None):
+    # G: (m, o..., f), W: (k..., c, f) -> (m, n..., c), the shape of A in corr(A, W)
     axes = G.ndim - 2
     W = W.reshape((1,) * (G.ndim - W.ndim) + W.shape)
     stride, dilation = each(stride, axes), each(dilation, axes)
@@ -86,17 +82,15 @@ def fullconv(G, W, stride=1, padding=0, dilation=1, groups=1, size=None):
     spread[(slice(None), *(slice(None, None, s) for s in stride))] = G
     moves = zip(each(size, axes), wide, reach, sides)
     around = tuple((e - 1 - lo, n + lo - w) for n, w, e, (lo, hi) in moves)
-    turned = np.flip(W, tuple(range(axes)))  # by 180 degrees
-    parts = [np.swapaxes(part, -1, -2) for part in np.split(turned, groups, axis=-1)]
-    turned = np.concatenate(parts, axis=-1)  # (k..., f / groups, c)
-    return corr(padded(spread, around), turned, dilation=dilation, groups=groups)
+    turned = np.flip(W, tuple(range(axes))).swapaxes(-1, -2)  # by 180 degrees: (k..., f, c)
+    return corr(padded(spread, around), turned, dilation=dilation)
 """)  # fmt: skip
 
 KERNEL_CORR = Function("kernelcorr", needs=("each", "padded", "seen"), meaning=(
     "for each cell of the kernel, what it met in the first argument times the second, summed over "
     "examples and places"), source="""
-def kernelcorr(A, G, stride=1, padding=0, dilation=1, groups=1, size=None):
-    # A: (m, n..., c), G: (m, o..., f) -> (k..., c / groups, f), the derivative by W of corr(A, W)
+def kernelcorr(A, G, stride=1, padding=0, dilation=1, size=None):
+    # A: (m, n..., c), G: (m, o..., f) -> (k..., c, f), the derivative by W of corr(A, W)
     axes = A.ndim - 2
     stride, dilation = each(stride, axes), each(dilation, axes)
     A = padded(A, padding)
@@ -105,42 +99,65 @@ def kernelcorr(A, G, stride=1, padding=0, dilation=1, groups=1, size=None):
         moves = zip(A.shape[1:], places, stride, dilation)
         size = [(n - 1 - (o - 1) * s) // d + 1 for n, o, s, d in moves]
     size = each(size, axes)
-    c, f = A.shape[-1] // groups, G.shape[-1] // groups
-    dW = np.zeros((*size, c, G.shape[-1]), A.dtype)
+    dW = np.zeros((*size, A.shape[-1], G.shape[-1]), A.dtype)
     summed = list(range(axes + 1))  # over examples and places
     for cell in np.ndindex(*size):
         window = A[seen(cell, places, stride, dilation)]  # (m, o..., c)
-        for g in range(groups):
-            own, channels = slice(g * f, (g + 1) * f), slice(g * c, (g + 1) * c)
-            dW[cell][:, own] = np.tensordot(window[..., channels], G[..., own], (summed, summed))
+        dW[cell] = np.tensordot(window, G, (summed, summed))  # (c, f)
     return dW
 """)  # fmt: skip
 
-DEPTHWISE_CORR = Function("depthwisecorr", needs=("corr",), meaning=(
+# The channels in groups, each with filters of its own.
+GROUPED_CORR = Function(
+    "grouped_corr", CORR.latex, needs=("corr",), meaning=CORR.meaning, source="""
+def grouped_corr(A, W, groups, **how):
+    # A: (m, n..., c), W: (k..., c / groups, f) -> (m, o..., f): each group has its own filters
+    parts = zip(np.split(A, groups, axis=-1), np.split(W, groups, axis=-1))
+    return np.concatenate([corr(a, w, **how) for a, w in parts], axis=-1)
+""")  # fmt: skip
+
+GROUPED_FULL_CONV = Function(
+    "grouped_fullconv", FULL_CONV.latex, needs=("fullconv",), meaning=FULL_CONV.meaning, source="""
+def grouped_fullconv(G, W, groups, **how):
+    # G: (m, o..., f), W: (k..., c / groups, f) -> (m, n..., c)
+    parts = zip(np.split(G, groups, axis=-1), np.split(W, groups, axis=-1))
+    return np.concatenate([fullconv(g, w, **how) for g, w in parts], axis=-1)
+""")  # fmt: skip
+
+GROUPED_KERNEL_CORR = Function(
+    "grouped_kernelcorr", KERNEL_CORR.latex, needs=("kernelcorr",), meaning=KERNEL_CORR.meaning,
+    source="""
+def grouped_kernelcorr(A, G, groups, **how):
+    # A: (m, n..., c), G: (m, o..., f) -> (k..., c / groups, f)
+    parts = zip(np.split(A, groups, axis=-1), np.split(G, groups, axis=-1))
+    return np.concatenate([kernelcorr(a, g, **how) for a, g in parts], axis=-1)
+""")  # fmt: skip
+
+# Every channel with filters of its own.
+DEPTHWISE_CORR = Function("depthwisecorr", needs=("grouped_corr",), meaning=(
     "correlation of each channel with filters of its own"), source="""
-def depthwisecorr(A, K, stride=1, padding=0, dilation=1):
+def depthwisecorr(A, K, **how):
     # A: (m, n..., c), K: (k..., c, r): r filters for each channel -> (m, o..., c r)
     c, r = K.shape[-2:]
-    return corr(A, K.reshape(*K.shape[:-2], 1, c * r), stride, padding, dilation, groups=c)
+    return grouped_corr(A, K.reshape(*K.shape[:-2], 1, c * r), groups=c, **how)
 """)  # fmt: skip
 
-DEPTHWISE_FULL_CONV = Function("depthwisefullconv", needs=("fullconv",), meaning=(
+DEPTHWISE_FULL_CONV = Function("depthwisefullconv", needs=("grouped_fullconv",), meaning=(
     "full convolution of each channel with its own filters, turned by 180°"), source="""
-def depthwisefullconv(G, K, stride=1, padding=0, dilation=1, size=None):
+def depthwisefullconv(G, K, **how):
     # G: (m, o..., c r), K: (k..., c, r) -> (m, n..., c)
     c, r = K.shape[-2:]
-    W = K.reshape(*K.shape[:-2], 1, c * r)
-    return fullconv(G, W, stride, padding, dilation, groups=c, size=size)
+    return grouped_fullconv(G, K.reshape(*K.shape[:-2], 1, c * r), groups=c, **how)
 """)  # fmt: skip
 
-DEPTHWISE_KERNEL_CORR = Function("depthwisekernelcorr", needs=("kernelcorr",), meaning=(
+DEPTHWISE_KERNEL_CORR = Function(
+    "depthwisekernelcorr", needs=("grouped_kernelcorr",), meaning=(
     "for each cell and channel of the kernel, what it met in the first argument times the second, "
     "summed over examples and places"), source="""
-def depthwisekernelcorr(A, G, stride=1, padding=0, dilation=1, size=None):
+def depthwisekernelcorr(A, G, **how):
     # A: (m, n..., c), G: (m, o..., c r) -> (k..., c, r)
-    c = A.shape[-1]
-    dW = kernelcorr(A, G, stride, padding, dilation, groups=c, size=size)  # (k..., 1, c r)
-    return dW.reshape(*dW.shape[:-2], c, -1)
+    dW = grouped_kernelcorr(A, G, groups=A.shape[-1], **how)  # (k..., 1, c r)
+    return dW.reshape(*dW.shape[:-2], A.shape[-1], -1)
 """)  # fmt: skip
 
 # --- pooling ----------------------------------------------------------------------------------

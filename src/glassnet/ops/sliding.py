@@ -37,6 +37,9 @@ from glassnet.formulas.sliding import (
     DEPTHWISE_FULL_CONV,
     DEPTHWISE_KERNEL_CORR,
     FULL_CONV,
+    GROUPED_CORR,
+    GROUPED_FULL_CONV,
+    GROUPED_KERNEL_CORR,
     KERNEL_CORR,
 )
 from glassnet.graph.dimension import Dim, Shape, Size, display, divide, product
@@ -239,7 +242,7 @@ class Convolution(Sliding):
         channelwise = self.channelwise(kernel, k)
         if channelwise is not None:
             return self.applied(DEPTHWISE_CORR, a, channelwise, node.shape)
-        return self.applied(CORR, a, kernel, node.shape)
+        return self.applied(GROUPED_CORR if self.groups > 1 else CORR, a, kernel, node.shape)
 
     def vjp(self, g: Tensor, y: Tensor, x: Tensor, kernel: Tensor) -> Grads:
         return (
@@ -298,7 +301,9 @@ class TransposedConvolution(Sliding):
         g, channelwise = whole(g, shape), self.channelwise(kernel, k)
         if channelwise is not None:
             return self.applied(DEPTHWISE_FULL_CONV, g, channelwise, node.shape, **also)
-        return self.applied(FULL_CONV, g, kernel, node.shape, **also)
+        return self.applied(
+            GROUPED_FULL_CONV if self.groups > 1 else FULL_CONV, g, kernel, node.shape, **also
+        )
 
     def vjp(self, h: Tensor, x: Tensor, g: Tensor, kernel: Tensor) -> Grads:
         return record(Convolution(*self.motion), h, kernel), record(
@@ -366,7 +371,9 @@ class KernelCorrelation(Sliding):
             shape = (*size, self.groups, divide(filters, self.groups))
             found = self.applied(DEPTHWISE_KERNEL_CORR, a, g, shape, **also)
             return reshaped(found, node.shape)
-        return self.applied(KERNEL_CORR, a, g, node.shape, **also)
+        return self.applied(
+            GROUPED_KERNEL_CORR if self.groups > 1 else KERNEL_CORR, a, g, node.shape, **also
+        )
 
     def vjp(self, h: Tensor, kernel: Tensor, x: Tensor, g: Tensor) -> Grads:
         return record(TransposedConvolution(*self.motion), g, h), record(
