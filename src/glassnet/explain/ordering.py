@@ -1,4 +1,4 @@
-"""The order of assignments: a name means its new value from the line that assigns it on."""
+"""Assignments: in which order they stand, since a name means its new value from its line on."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from glassnet.formulas import Quantity
+from glassnet.graph.order import topological
 
 if TYPE_CHECKING:
     from glassnet.explain.equations import Equation
+    from glassnet.explain.recorded import RecordedStep
+    from glassnet.graph.variable import Variable
 
 
 def in_order(equations: Sequence[Equation], by_new_value: Collection[str]) -> list[Equation]:
@@ -38,3 +41,28 @@ def in_order(equations: Sequence[Equation], by_new_value: Collection[str]) -> li
         del waiting[ready]
         result.append(equations[ready])
     return result
+
+
+def served_alone(step: RecordedStep) -> dict[int, Variable]:
+    """Return, by the id of a node of the update, the one weight that it serves.
+
+    What serves several weights, or none (the learning rate of this step), is left out.
+    """
+    ends: dict[int, set[int]] = {}
+    weights = {id(v): v for v in step.variables}
+    for identity, (weight, _) in step.states.items():
+        ends.setdefault(identity, set()).add(id(weight))
+    for weight, slope in zip(step.variables, step.gradients, strict=True):
+        ends.setdefault(id(weight), set()).add(id(weight))
+        ends.setdefault(id(slope), set()).add(id(weight))
+    serves: dict[int, set[int]] = {}
+    for node in topological(list(step.updates.values())):
+        found = ends.get(id(node))
+        if found is None:
+            found = set().union(*(serves[id(i)] for i in node.inputs))
+        serves[id(node)] = found
+    return {
+        node: weights[next(iter(found))]
+        for node, found in serves.items()
+        if len(found) == 1 and next(iter(found)) in weights
+    }

@@ -15,9 +15,10 @@ from interpreter.parser import read_equation
 from interpreter.tree import Equation, Symbol
 
 _PIECE = re.compile(
-    r"\\begin\{align\*\}(?P<display>.*?)\\end\{align\*\}|For each weight \$\\theta\$ of (?P<each>.*?):\n",
+    r"\\begin\{align\*\}(?P<display>.*?)\\end\{align\*\}"
+    r"|For each weight \$\\theta\$ of (?P<each>.*?):\n",
     re.DOTALL,
-)  # fmt: skip
+)
 _TAG = re.compile(r"\\tag\*\{\$\\in (.*?)\$\}\s*$", re.DOTALL)
 
 
@@ -32,7 +33,7 @@ def equations_of(document: str) -> list[Equation]:
             general, weights = [], re.findall(r"\$(.*?)\$", piece["each"])
             continue
         tag = _TAG.search(piece["display"])
-        body = re.sub(r"\\fitted(?=\{)", "", _joined(_TAG.sub("", piece["display"])))
+        body = _joined(_unfitted(_TAG.sub("", piece["display"])))
         if tag:
             found += for_each(general, weights)
             general, weights = [], []
@@ -60,6 +61,17 @@ def with_name(tree: Any, weight: str) -> Any:
         parts = {f.name: with_name(getattr(tree, f.name), weight) for f in fields(tree)}
         return type(tree)(**parts)
     return tree
+
+
+def _unfitted(body: str) -> str:
+    r"""Return lines that are made smaller, ``\fitted{…}``, as they are."""
+    while (start := body.find(r"\fitted{")) >= 0:
+        end, depth = start + len(r"\fitted{"), 1
+        while depth:
+            depth += (body[end] == "{") - (body[end] == "}")
+            end += 1
+        body = body[:start] + body[start + len(r"\fitted{") : end - 1] + body[end:]
+    return body
 
 
 def _joined(body: str) -> str:
