@@ -1,0 +1,1 @@
+"""Equations entry by entry: one number at a time, as a course in calculus writes them."""
