@@ -62,7 +62,7 @@ def _opening(derivation: Derivation) -> Iterator[Block]:
         )
     functions = functions_in(s.equation.term for s in derivation.steps)
     if functions:
-        rows = tuple((f"${f.latex}$", f.meaning) for f in functions)
+        rows = tuple(dict.fromkeys((f"${f.latex}$", f.meaning) for f in functions))
         yield Table(("function", "meaning"), rows)
 
 

@@ -26,8 +26,8 @@ from glassnet.layers.base import Layer
 from glassnet.layers.calling import public_shape
 from glassnet.nest import flatten, map_structure
 from glassnet.ops import cast, reshape
-from glassnet.ops.indexing import slice_from
 from glassnet.ops.shaping import reshaped
+from glassnet.ops.slicing import slice_from
 
 
 class NumpyLayer(Layer):

@@ -16,9 +16,10 @@ from glassnet.graph.op import Op, Sample
 from glassnet.graph.recording import as_tensor, record
 from glassnet.graph.tensor import Tensor, implements
 from glassnet.ops.elementwise import Grads
-from glassnet.ops.indexing import axes_said, slice_from, take
+from glassnet.ops.indexing import take
 from glassnet.ops.operands import normalize_axes, normalize_axis, operands
 from glassnet.ops.shaping import broadcast_to, expand_dims, reshape, reshaped
+from glassnet.ops.slicing import axes_said, slice_from
 
 _X = np.arange(24, dtype=np.float64).reshape(2, 3, 4)
 

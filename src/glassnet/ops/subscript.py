@@ -15,8 +15,9 @@ import numpy as np
 from glassnet.graph.dimension import Dim, Shape, Size, display, divide, larger
 from glassnet.graph.recording import as_tensor
 from glassnet.graph.tensor import Constant, Tensor, getitem, implements
-from glassnet.ops.indexing import pick, slice_from, take, take_along_axis
+from glassnet.ops.indexing import pick, take, take_along_axis
 from glassnet.ops.shaping import reshape
+from glassnet.ops.slicing import slice_from
 
 implements(np.take)(take)
 implements(np.take_along_axis)(take_along_axis)
