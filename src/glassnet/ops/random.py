@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from glassnet.config import next_seed
-from glassnet.formulas import Function, Product, Term, call, matrix_shape
+from glassnet.formulas import Function, Term, call, matrix_shape
 from glassnet.formulas.building import tidy
 from glassnet.formulas.draws import (
     BERNOULLI,
@@ -235,8 +235,8 @@ class Bernoulli(Random):
         if self.high == 1:
             return drawn
         if self.high == 1 / self.p:
-            return Product(bottom=tidy(self.p), factors=(drawn,))
-        return Product(top=self.high, factors=(drawn,))
+            return drawn / tidy(self.p)
+        return self.high * drawn
 
     def said(self) -> dict[str, Any]:
         return {"p": tidy(self.p)}
