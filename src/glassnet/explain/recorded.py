@@ -82,7 +82,7 @@ def record_step(model: Model, batch: Batch, *, per_example: bool = False) -> Rec
         outputs = model(symbolic.x, training=True)
         cost, _ = record_loss(model, symbolic, outputs, training=True)
         variables = model.trainable_weights
-        of_weights, rest = _parts_of_cost(cost, symbolic)
+        of_weights, rest = parts_of_cost(cost, symbolic)
         between = [n for n in topological([cost]) if dtypes.is_float(n.dtype)]
         seed = number(Dim.named("m"), cost.dtype) if per_example else as_tensor(1.0, cost.dtype)
         found = gradients([rest], [*between, *variables], [seed]) if rest is not None else None
@@ -91,7 +91,8 @@ def record_step(model: Model, batch: Batch, *, per_example: bool = False) -> Rec
         )
         calls = list(opened.calls)
         if variables and optimizer is not None:
-            optimizer.apply(slopes, variables)
+            scaled = [optimizer.scale_loss(slope) for slope in slopes]  # it divides by that again
+            optimizer.apply(scaled, variables)
         updates = dict(opened.updates)
     cotangents = dict(zip(between, found or (), strict=False))
     made = [Call(layer, scope, _tensors(args), _tensors(out)) for layer, scope, args, out in calls]
@@ -116,7 +117,7 @@ def _tensors(structure: Any) -> list[Tensor]:
     return [t for t in flatten(structure) if isinstance(t, Tensor)]
 
 
-def _parts_of_cost(cost: Tensor, symbolic: Batch) -> tuple[list[Tensor], Tensor | None]:
+def parts_of_cost(cost: Tensor, symbolic: Batch) -> tuple[list[Tensor], Tensor | None]:
     """The summands of the cost that depend on weights alone, and the rest as one tensor."""
     given = {id(p) for p in flatten(symbolic) if p is not None}
     depends: set[int] = set()

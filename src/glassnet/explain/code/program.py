@@ -111,6 +111,7 @@ class Writer:
         self.inference = read_inference(model, self.batch, notation, self.reading)
         self.dtype = "float" if str(model.dtype) == "float64" else f"np.{np.dtype(model.dtype)}"
         self.printer = NumpyPrinter(lambda name: called(str(name)), self.dtype)
+        self.predicting = NumpyPrinter(lambda name: self.inference_name(str(name)), self.dtype)
 
     # --- what there is ------------------------------------------------------------------------
     @property
@@ -158,6 +159,13 @@ class Writer:
         """The scalars that nothing changes: the learning rate."""
         changed = {id(v) for v in self.reading.step.updates}
         return {name for name, (v, _) in self.scalars.items() if id(v) not in changed}
+
+    def inference_name(self, name: str) -> str:
+        """How the prediction calls a quantity: a constant of its own gets a name of its own."""
+        own, known = self.inference.constants.get(name), self.reading.constants.get(name)
+        if own is None or known is None or np.array_equal(own, known):
+            return called(name)
+        return f"{name}_predict"
 
     # --- the program --------------------------------------------------------------------------
     def source(self) -> str:
@@ -352,10 +360,11 @@ class Writer:
     def _body(self, reading: Reading, equations: Sequence[Equation], data: str) -> list[str]:
         """The lines of some equations, with what they take out of dictionaries before them."""
         own = {str(e.name) for e in equations}
-        used = names_in(e.term for e in equations) | own & set()
+        used = names_in(e.term for e in equations)
         weights = [called(w.name) for w in self.weights if w.name in used]
         before = [e for e in (*reading.forward, *reading.cost) if str(e.name) in used - own]
-        lines = paired(weights, "parameters")
+        forward = bool(equations) and equations[0].phase == "forward"
+        lines = paired(weights, "parameters", layers=forward)
         lines += paired([called(str(e.name)) for e in before], "cache", layers=False)
         if any(mentions_size(e) for e in equations):
             leaf = next(
@@ -369,7 +378,8 @@ class Writer:
             if e.layer and e.layer != layer:
                 layer = e.layer
                 lines.append(f"    # layer {layer}{self._kind(layer)}")
-            source = self.printer.value(e.term, e.quantity.shape)
+            printer = self.predicting if reading is self.inference else self.printer
+            source = printer.value(e.term, e.quantity.shape)
             shape = shape_source(e.quantity.shape) if e.quantity.shape else ""
             lines += statement(called(str(e.name)), source, shape)
         return lines
@@ -445,7 +455,7 @@ class Writer:
                 outputs = [f"forward({', '.join(arguments)}){outputs[0][5:]}"]
         else:
             body = self._body(self.inference, self.inference.forward, self.inputs[0])
-            outputs = [self.printer.print(t) for t in self.inference.outputs]
+            outputs = [self.predicting.print(t) for t in self.inference.outputs]
             about += ["", "Outside training nothing is dropped, and moving statistics serve."]
         body.append(f"    return {', '.join(outputs)}")
         return ["", heading("prediction"), *function("predict", arguments, about, body), ""]
@@ -465,8 +475,11 @@ class Writer:
     # --- arrays, examples, check --------------------------------------------------------------
     def _constants(self) -> list[str]:
         lines: list[str] = []
-        for name, value in {**self.reading.constants, **self.inference.constants}.items():
+        for name, value in self.reading.constants.items():
             lines += assignment(called(name), value)
+        for name, value in self.inference.constants.items():
+            if self.inference_name(name) not in self.reading.constants:
+                lines += assignment(self.inference_name(name), value)
         held = {w.name: w.array(w.value) for w in self.weights if self._is_held(w)}
         if held:
             lines += dictionary("WEIGHTS", held)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import keyword
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,6 @@ from glassnet.formulas import Name, Quantity, SizeOf, Term, matrix_shape
 from glassnet.graph.dimension import Dim, Shape, symbols
 from glassnet.graph.recording import recording
 from glassnet.graph.tensor import STEP, Tensor
-from glassnet.graph.variable import Variable
 from glassnet.models.data import Batch
 from glassnet.models.steps import placeholders
 from glassnet.nest import flatten
@@ -193,7 +192,7 @@ class Reading:
     def backward(self) -> list[Equation]:
         """What the gradients take beside that."""
         wanted = [self.defined[name].quantity for name in self.trained.values()]
-        return self._needed(wanted, [*self.forward, *self.cost])
+        return _in_time(self._needed(wanted, [*self.forward, *self.cost]))
 
     @cached_property
     def updates(self) -> list[Equation]:
@@ -263,6 +262,22 @@ def _tensors(structure: Any) -> list[Tensor]:
     return [t for t in flatten(structure) if isinstance(t, Tensor)]
 
 
+def _in_time(equations: Sequence[Equation]) -> list[Equation]:
+    """The same, what is no derivative by anything right before it is needed."""
+    between = {str(e.name): e for e in equations if e.of is None and not e.name.derivative}
+    result: list[Equation] = []
+
+    def add(e: Equation) -> None:
+        for name in names_in([e.term]) & set(between):
+            add(between.pop(name))
+        result.append(e)
+
+    for e in equations:
+        if str(e.name) not in between and e not in result:
+            add(e)
+    return result
+
+
 # --- names and sizes in terms -------------------------------------------------------------------
 def names_in(terms: Iterable[Term]) -> set[str]:
     """Return the names that terms mention."""
@@ -289,13 +304,3 @@ def called(name: str) -> str:
     ('W1', 'lambda_', 'state_')
     """
     return f"{name}_" if keyword.iskeyword(name) or name in RESERVED else name
-
-
-def renamed(equation: Equation, quantity: Quantity) -> Equation:
-    """Return an equation that defines another quantity."""
-    return replace(equation, quantity=quantity)
-
-
-def is_variable(tensor: Tensor) -> bool:
-    """Tell whether training changes it."""
-    return isinstance(tensor, Variable)

@@ -81,6 +81,8 @@ class NumpyPrinter:
 
     def number(self, term: Term, level: int = 0) -> str:
         """Return a term that must be numbers, which a truth value is not."""
+        if is_truth(term) and term.shape == ():
+            return f"float({self.print(term)})"
         if is_truth(term):
             return f"{self.print(term, 4)}.astype({self.dtype})"
         return self.print(term, level)

@@ -132,7 +132,11 @@ class Updating:
     def _written(self, group: Group, key: str = "k", indent: int = 8) -> list[str]:
         """The lines of a group, the weight called by ``key``."""
         own = {str(e.name) for e in group.equations} & self.temporary if group.weight else set()
-        places = {name: f"u{i}" if len(own) > 1 else "u" for i, name in enumerate(sorted(own), 1)}
+        letter = self._free_letter()
+        places = {
+            name: f"{letter}{i}" if len(own) > 1 else letter
+            for i, name in enumerate(sorted(own), 1)
+        }
         printer = NumpyPrinter(self._namer(group.weight, key, places), self.dtype)
         lines: list[str] = []
         for e in group.equations:
@@ -142,6 +146,11 @@ class Updating:
             else:
                 lines += self._assignment(e, printer, indent)
         return lines
+
+    def _free_letter(self) -> str:
+        """A letter for what is computed on the way, which nothing else is called."""
+        taken = {*self.letters, *self.scalars, *names_in(e.term for e in self.equations)}
+        return next(c for c in "uqrvwz" if not any(name.startswith(c) for name in taken))
 
     def _assignment(self, e: Equation, printer: NumpyPrinter, indent: int) -> list[str]:
         target = printer.name(e.name)
