@@ -65,7 +65,7 @@ def run(program: Path) -> dict[str, np.ndarray]:
         import torch
 
         y = {name: torch.tensor(a) for name, a in targets.items()}
-        loss = space["train_step"](torch.tensor(inputs[0]), y["t"] if "t" in y else y)
+        loss = space["train_step"](torch.tensor(inputs[0]), y.get("t", y))
         told["loss"] = np.asarray(loss)
         after = outputs_of(space["model"], inputs)
         told |= {f"z{i}": z for i, z in enumerate(after)}

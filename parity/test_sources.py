@@ -115,9 +115,7 @@ def activation_trial(name: str) -> Trial:
 
 
 ACTIVATIONS = [n for n in gn.activations.ACTIVATIONS.entries if n != "threshold"]
-LAYERS = [
-    (name, i) for name, cases in contract.CASES.items() for i in range(len(cases))
-]
+LAYERS = [(name, i) for name, cases in contract.CASES.items() for i in range(len(cases))]
 
 
 def network_trial(name: str) -> Trial:
@@ -153,7 +151,9 @@ def ran(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         told = {f"y{i}": y for i, y in enumerate(trial.outputs())}
         if trial.targets is not None and framework == "torch":
             several = isinstance(trial.targets, dict)
-            given |= {f"t_{k}": y for k, y in trial.targets.items()} if several else {"t": trial.targets}
+            given |= (
+                {f"t_{k}": y for k, y in trial.targets.items()} if several else {"t": trial.targets}
+            )
             logs = trial.model.train_on_batch(trial.inputs[0], trial.targets, return_dict=True)
             told["loss"] = np.asarray(logs["loss"])
             told |= {f"z{i}": y for i, y in enumerate(trial.outputs())}

@@ -10,8 +10,9 @@ from typing import Any
 
 from glassnet import activations
 from glassnet.explain.code import vectors
-from glassnet.explain.code.expressions import KERAS, Text
+from glassnet.explain.code.expressions import Text
 from glassnet.explain.code.functions import function_source
+from glassnet.explain.code.keras_ops import KERAS
 from glassnet.explain.code.literals import (
     NotSayable,
     brick,
@@ -333,9 +334,7 @@ _SPARSEMAX = '''def sparsemax(x):
 
 def _check_motion(layer: Any) -> None:
     if max(layer.strides) > 1 and max(layer.dilation_rate) > 1:
-        raise say(
-            layer, _WHAT, "strides and dilation_rate are both above 1, which Keras refuses."
-        )
+        raise say(layer, _WHAT, "strides and dilation_rate are both above 1, which Keras refuses.")
 
 
 class _Function(Walk):
@@ -413,5 +412,3 @@ def _keys(structure: Any) -> list[str]:
     if isinstance(structure, (list, tuple)):
         return [f"[{i}]{rest}" for i, v in enumerate(structure) for rest in _keys(v)]
     return [""]
-
-

@@ -137,9 +137,7 @@ def _lines(texts: list[Any], indent: int) -> list[str]:
     """The items of a list as lines, each item that is a list of its own in brackets."""
     space = " " * indent
     if not isinstance(texts[0], list):
-        return textwrap.wrap(
-            ", ".join(texts), WIDTH, initial_indent=space, subsequent_indent=space
-        )
+        return textwrap.wrap(", ".join(texts), WIDTH, initial_indent=space, subsequent_indent=space)
     lines = []
     for row in texts:
         flat = f"{space}{_rows(row)},"

@@ -156,6 +156,9 @@ class Walk:
         chain: the variable of the chain.
     """
 
+    width = WIDTH
+    """How long its lines may be."""
+
     def __init__(
         self, network: Network, dialect: Dialect, reserved: Iterable[str], chain: str = "x"
     ) -> None:
@@ -208,7 +211,7 @@ class Walk:
 
     def line(self, text: str, comment: str = "") -> None:
         """Write a line, with a comment where there is room for it."""
-        self.lines += commented(text, comment)
+        self.lines += commented(text, comment, self.width)
 
     # --- ops between layers -------------------------------------------------------------------
     def operate(self, tensor: Tensor) -> None:
@@ -246,8 +249,10 @@ class Walk:
         if isinstance(value, Tensor):
             return self.read(value).name
         if isinstance(value, dict):
-            return f"{{{', '.join(f'{k!r}: {self.structure(v)}' for k, v in value.items())}}}".replace(
-                "'", '"'
+            return (
+                f"{{{', '.join(f'{k!r}: {self.structure(v)}' for k, v in value.items())}}}".replace(
+                    "'", '"'
+                )
             )
         items = ", ".join(map(self.structure, value))
         if isinstance(value, list):
@@ -295,13 +300,13 @@ def input_names(network: Network, reserved: Iterable[str]) -> list[str]:
 
 
 # --- lines ------------------------------------------------------------------------------------
-def commented(text: str, comment: str) -> list[str]:
+def commented(text: str, comment: str, width: int = WIDTH) -> list[str]:
     """Return a statement as lines, with a comment behind the first where it fits."""
-    if len(text) <= WIDTH:
+    if len(text) <= width:
         told = f"{text}  # {comment}" if comment else text
-        return [told if len(told) <= WIDTH else text]
-    lines = broken(text)
-    if comment and len(lines[0]) + len(comment) + 4 <= WIDTH:
+        return [told if len(told) <= width else text]
+    lines = broken(text, width)
+    if comment and len(lines[0]) + len(comment) + 4 <= width:
         lines[0] += f"  # {comment}"
     return lines
 
@@ -374,5 +379,3 @@ def _items(text: str) -> list[str]:
             start = i + 1
     rest = text[start:].strip()
     return [*items, rest] if rest else items
-
-

@@ -13,18 +13,18 @@ HELPERS = {
     places = (torch.arange(n * factor, dtype=torch.float64) + 0.5) / factor - 0.5
     h = kernel(places[:, None] - torch.arange(n))
     return (h / h.sum(dim=1, keepdim=True)).to(dtype)''',
-    "bilinear": '''def bilinear(t):
-    return (1 - t.abs()).clamp(min=0)''',
+    "bilinear": """def bilinear(t):
+    return (1 - t.abs()).clamp(min=0)""",
     "bicubic": '''def bicubic(t):
     """The kernel of R. Keys (1981) with a = -1/2."""
     t = t.abs()
     near = (1.5 * t - 2.5) * t * t + 1
     far = ((-0.5 * t + 2.5) * t - 4) * t + 2
     return torch.where(t < 1, near, torch.where(t < 2, far, 0))''',
-    "lanczos3": '''def lanczos3(t):
-    return torch.where(t.abs() < 3, torch.sinc(t) * torch.sinc(t / 3), 0)''',
-    "lanczos5": '''def lanczos5(t):
-    return torch.where(t.abs() < 5, torch.sinc(t) * torch.sinc(t / 5), 0)''',
+    "lanczos3": """def lanczos3(t):
+    return torch.where(t.abs() < 3, torch.sinc(t) * torch.sinc(t / 3), 0)""",
+    "lanczos5": """def lanczos5(t):
+    return torch.where(t.abs() < 5, torch.sinc(t) * torch.sinc(t / 5), 0)""",
     "normalized": '''def normalized(x, dims, eps):
     """Each example with mean 0 and variance 1 over these axes."""
     variance, mean = torch.var_mean(x, dim=dims, correction=0, keepdim=True)

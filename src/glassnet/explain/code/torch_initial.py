@@ -36,7 +36,9 @@ def _line(told: str, initializer: Any, shape: tuple[int, ...]) -> str:
         return f"nn.init.zeros_({told})"
     if isinstance(initializer, initializers.Ones):
         return f"nn.init.ones_({told})"
-    if isinstance(initializer, initializers.Constant) and isinstance(initializer.value, (int, float)):
+    if isinstance(initializer, initializers.Constant) and isinstance(
+        initializer.value, (int, float)
+    ):
         return f"nn.init.constant_({told}, {literal(initializer.value)})"
     if type(initializer) is initializers.GlorotUniform and len(shape) == 2:
         return f"nn.init.xavier_uniform_({told})"
@@ -46,7 +48,9 @@ def _line(told: str, initializer: Any, shape: tuple[int, ...]) -> str:
         low, high = literal(initializer.minval), literal(initializer.maxval)
         return f"nn.init.uniform_({told}, {low}, {high})"
     if type(initializer) is initializers.RandomNormal:
-        return f"nn.init.normal_({told}, {literal(initializer.mean)}, {literal(initializer.stddev)})"
+        return (
+            f"nn.init.normal_({told}, {literal(initializer.mean)}, {literal(initializer.stddev)})"
+        )
     if type(initializer) is initializers.TruncatedNormal:
         mean, std = initializer.mean, initializer.stddev
         bounds = f"{literal(mean - 2 * std)}, {literal(mean + 2 * std)}"
@@ -71,4 +75,6 @@ def _scaled(told: str, initializer: Any, shape: tuple[int, ...]) -> str:
         return f"nn.init.normal_({told}, 0, {literal(round(math.sqrt(variance), 12))})"
     # Cut at two deviations, a normal has 0.87962566 of its own.
     std = round(math.sqrt(variance) / 0.87962566103423978, 12)
-    return f"nn.init.trunc_normal_({told}, 0, {literal(std)}, {literal(-2 * std)}, {literal(2 * std)})"
+    return (
+        f"nn.init.trunc_normal_({told}, 0, {literal(std)}, {literal(-2 * std)}, {literal(2 * std)})"
+    )

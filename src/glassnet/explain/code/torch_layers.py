@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from glassnet import config
-from glassnet.explain.code.expressions import torch_constant, torch_dtype
 from glassnet.explain.code.literals import literal
+from glassnet.explain.code.torch_ops import torch_constant, torch_dtype
 from glassnet.explain.code.torch_parts import Cell, Result, State, Step
 from glassnet.graph.variable import Variable
 from glassnet.layers import (
@@ -222,9 +222,7 @@ def _layer_normalization(layer: LayerNormalization, cell: Cell) -> Result:
             more, states = ", bias=False", {"weight": states["weight"]}
         step = cell.module(f"nn.LayerNorm({shape}, eps={layer.epsilon}{more})", states)
         return cell.on_last([step])
-    wide = tuple(
-        sizes[axes.index(i)] if i in axes else 1 for i in range(min(axes), cell.rank)
-    )
+    wide = tuple(sizes[axes.index(i)] if i in axes else 1 for i in range(min(axes), cell.rank))
 
     def scaled(name: str, weight: Variable) -> str:
         back = f".reshape({literal(sizes)})"
@@ -299,7 +297,7 @@ def _number(value: np.ndarray, dtype: np.dtype) -> str:
 @rule.register
 def _normalization(layer: Normalization, cell: Cell) -> Result:
     kept = layer._kept
-    shape = tuple(int(cell.shape[i]) if i in kept else 1 for i in range(cell.rank))  # type: ignore[arg-type]
+    shape = tuple(int(cell.shape[i]) if i in kept else 1 for i in range(cell.rank))
     smallest = config.epsilon()
     if layer.input_mean is None:
         back = f".reshape({literal(shape)})"
@@ -374,5 +372,3 @@ def _alpha_dropout(layer: AlphaDropout, cell: Cell) -> Result:
         return cell.as_it_lies([cell.module(f"nn.AlphaDropout({layer.rate})")])
     name = cell.helper("SharedAlphaDropout")
     return cell.on_last([cell.module(f"{name}({layer.rate}, {literal(layer.noise_shape)})")])
-
-

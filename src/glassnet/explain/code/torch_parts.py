@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from glassnet.explain.code.expressions import TORCH
 from glassnet.explain.code.functions import function_source
 from glassnet.explain.code.literals import NotSayable, identifier, literal, unused
 from glassnet.explain.code.modules import Mask, Value, say
 from glassnet.explain.code.torch_activations import HELPERS as ACTIVATION_HELPERS
 from glassnet.explain.code.torch_activations import TABLE
 from glassnet.explain.code.torch_helpers import HELPERS
+from glassnet.explain.code.torch_ops import TORCH
 from glassnet.graph.dimension import Dim, Size
 from glassnet.graph.tensor import Tensor
 from glassnet.graph.variable import Variable

@@ -7,12 +7,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from glassnet.explain.code.expressions import TORCH, Text
-from glassnet.explain.code.literals import NotSayable, class_name, identifier, literal, unused
+from glassnet.explain.code.expressions import Text
+from glassnet.explain.code.literals import (
+    WIDTH,
+    NotSayable,
+    class_name,
+    identifier,
+    literal,
+    unused,
+)
 from glassnet.explain.code.modules import (
     Mask,
     Value,
     Walk,
+    broken,
     check_layer,
     commented,
     input_names,
@@ -22,6 +30,7 @@ from glassnet.explain.code.modules import (
     with_sizes,
 )
 from glassnet.explain.code.torch_layers import rule
+from glassnet.explain.code.torch_ops import TORCH
 from glassnet.explain.code.torch_parts import WHAT, Cell, Part, Result, State, Step
 from glassnet.graph.dimension import display
 from glassnet.graph.recording import recording
@@ -34,11 +43,39 @@ from glassnet.nest import flatten
 if TYPE_CHECKING:
     from glassnet.explain.code.torch_source import Program
 
-_TAKEN = set(
-    "forward train training eval float double half type to apply parameters modules children "
-    "buffers state_dict zero_grad compile cpu cuda penalty extra_repr add_module bfloat16 W F nn "
-    "torch np model self x".split()
-)
+_TAKEN = {
+    "forward",
+    "train",
+    "training",
+    "eval",
+    "float",
+    "double",
+    "half",
+    "type",
+    "to",
+    "apply",
+    "parameters",
+    "modules",
+    "children",
+    "buffers",
+    "state_dict",
+    "zero_grad",
+    "compile",
+    "cpu",
+    "cuda",
+    "penalty",
+    "extra_repr",
+    "add_module",
+    "bfloat16",
+    "W",
+    "F",
+    "nn",
+    "torch",
+    "np",
+    "model",
+    "self",
+    "x",
+}
 """Names of nn.Module, and of the program."""
 
 
@@ -70,6 +107,8 @@ class Inner:
 
 class Scope(Walk):
     """A model written as a class, or as a chain of modules where it is one."""
+
+    width = WIDTH - 8  # the lines of a method
 
     def __init__(self, program: Program, model: Model) -> None:
         super().__init__(network_of(model, WHAT), TORCH, _TAKEN)
@@ -147,7 +186,7 @@ class Scope(Walk):
                 lines.append(f"        {_own_state(made)}")
                 continue
             text = text.replace("\n", "\n        ")
-            lines += f"        self.{attribute} = {text}".split("\n")
+            lines += broken(f"        self.{attribute} = {text}")
         space = [""] if self.attributes else []
         lines += [*space, f"    def forward(self, {', '.join(inputs)}):"]
         if self.penalties:
@@ -415,5 +454,3 @@ def _keys(structure: Any) -> list[str]:
     if isinstance(structure, (list, tuple)):
         return [f"[{i}]{rest}" for i, v in enumerate(structure) for rest in _keys(v)]
     return [""]
-
-

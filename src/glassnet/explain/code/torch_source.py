@@ -178,7 +178,6 @@ def _always(name: str) -> str:
     return "1" if name == "weight" else "0"
 
 
-
 def _shape(arrays: dict[str, Any], names: dict[int, str], state: State) -> str:
     """The shape of a weight in glassnet's layout."""
     assert state.variable is not None

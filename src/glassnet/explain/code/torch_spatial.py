@@ -67,7 +67,7 @@ def _pads_text(
     """The zeros of ``padding="same"`` as source; None where there are none."""
     sizes = cell.shape[1:-1]
     if cell.known(sizes):
-        pads = _same_pads([int(n) for n in sizes], kernel, strides, dilation)  # type: ignore[arg-type]
+        pads = _same_pads([int(n) for n in sizes], kernel, strides, dilation)
         return literal(pads) if any(pads) else None
     given = ", ".join(literal(tuple(v)) for v in (kernel, strides, dilation))
     return f"{cell.helper('same_padding')}({{x}}, {given})"
@@ -260,7 +260,7 @@ def _flatten(layer: Flatten, cell: Cell) -> Result:
 def _reshape(layer: Reshape, cell: Cell) -> Result:
     sizes = cell.output.shape[1:]
     if cell.known(sizes):
-        return cell.on_last([Step(f"{{x}}.reshape{literal((-1, *map(int, sizes)))}")])  # type: ignore[arg-type]
+        return cell.on_last([Step(f"{{x}}.reshape{literal((-1, *map(int, sizes)))}")])
     target = ", ".join(map(str, layer.target_shape))
     return cell.on_last([Step(f"{{x}}.reshape({{x}}.shape[0], {target})")])
 

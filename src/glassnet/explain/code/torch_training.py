@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from glassnet import losses
-from glassnet.explain.code.expressions import SUM, TORCH, Text
+from glassnet.explain.code.expressions import SUM, Text
 from glassnet.explain.code.functions import traced
 from glassnet.explain.code.literals import NotSayable, literal
 from glassnet.explain.code.modules import broken
 from glassnet.explain.code.torch_losses import loss_text
+from glassnet.explain.code.torch_ops import TORCH
 from glassnet.explain.code.torch_optimizers import Optimizing
 from glassnet.explain.code.torch_parts import State
 from glassnet.explain.code.torch_scope import Placed, Scope
@@ -73,7 +74,8 @@ class Training:
             raise NotSayable("an output carries a mask, which the loss heeds")
         several = not isinstance(structure, Tensor)
         keys = _keys(structure)
-        terms, helpers = [], []
+        terms: list[str] = []
+        helpers: list[str] = []
         for i, (loss, weight, output) in enumerate(zip(given, weights, outputs, strict=True)):
             if loss is None:
                 continue
@@ -176,6 +178,7 @@ class Training:
             "    loss.backward()",
             *optimizing.step_lines(),
             *project,
+            *optimizing.last_lines(),
             "    model.eval()",
             "    return loss.item()",
         ]

@@ -1,4 +1,4 @@
-"""Test vectors within a program: inputs and glassnet's outputs for them, compared by ``--check``."""
+"""Test vectors within a program: inputs and glassnet's outputs, compared by ``--check``."""
 
 from __future__ import annotations
 
@@ -105,4 +105,3 @@ def _check(model: Model, outputs: str, framework: str) -> list[str]:
         f'        assert error <= {TOLERANCE} * max(1, np.abs(V[f"y{{i}}"]).max()), error',
         '        print(f"output {i}: within {error:.1g} of glassnet\'s")',
     ]
-

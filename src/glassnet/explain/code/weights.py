@@ -97,7 +97,7 @@ def packed(name: str, arrays: dict[str, np.ndarray]) -> list[str]:
     return [
         f"# {sum(a.size for a in arrays.values())} numbers: an .npz file as text.",
         f'{name} = np.load(io.BytesIO(base64.b64decode("""',
-        *textwrap.wrap(text, 100),
+        *textwrap.wrap(text, 96),
         '""")))',
     ]
 
