@@ -24,7 +24,12 @@ WEIGHT_LETTERS = {
 }  # fmt: skip
 """How the weights of layers are written, by their names in the layer."""
 
-STATE_LETTERS = {"momentum": "M", "velocity": "V", "average": "Wbar", "gradient_accumulator": "S"}
+STATE_LETTERS = {
+    "momentum": "M", "velocity": "V", "average": "Wbar", "gradient_accumulator": "S",
+    "velocity_hat": "Vhat", "norm": "u", "accumulator": "N", "linear": "z", "row": "r",
+    "column": "c", "accumulated_grad": "V", "accumulated_delta_var": "D",
+    "average_gradient": "Gbar", "u_product": "P",
+}  # fmt: skip
 """How an optimizer's state is written, by its name."""
 
 
@@ -137,7 +142,7 @@ def _state_name(step: RecordedStep, names: Names, variable: Variable) -> Name:
     if id(variable) in step.states:
         weight, name = step.states[id(variable)]
         return Name(STATE_LETTERS.get(name, _letter_of(name)), of=names.of[id(weight)])
-    known = {"learning_rate": "eta", "iteration": "t"}
+    known = {"learning_rate": "eta", "iteration": "t", **STATE_LETTERS}
     return Name(known.get(variable.name or "", _letter_of(variable.name or "v")))
 
 

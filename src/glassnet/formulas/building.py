@@ -50,6 +50,9 @@ def add(terms: Iterable[Operand]) -> Term:
     if first is None:
         return -add(-t for t in kept)
     kept = [kept[first], *kept[:first], *kept[first + 1 :]]  # -a + b is b - a
+    below = shared_denominator(kept)
+    if below > 1:
+        return multiply((Product(1, below), add(multiply((below, t)) for t in kept)))
     common, rests = shared(kept)
     return multiply((*common, add(rests))) if common else Sum(tuple(kept))
 
@@ -285,6 +288,7 @@ from glassnet.formulas.factoring import (  # noqa: E402
     factors_of,
     joined,
     shared,
+    shared_denominator,
     with_powers,
     without_halves,
 )

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from math import lcm
 
+from glassnet.formulas.shapes import broadcast
 from glassnet.formulas.terms import Cases, Indicator, Number, Power, Product, Quotient, Term
 
 
@@ -40,23 +43,69 @@ def shared(terms: Sequence[Term]) -> tuple[list[Term], list[Term]]:
     return common, [multiply(k) for k in kept]
 
 
+def collected(terms: Sequence[Term]) -> list[Term]:
+    """Return summands, those that differ by a number alone made one: ``x + 2 x`` is ``3 x``."""
+    found: dict[Term, list[Term]] = {}
+    for term in terms:
+        number = isinstance(term, Number) or (isinstance(term, Product) and not term.parts)
+        core = Number(1) if number else _without_number(term)
+        found.setdefault(core, []).append(term)
+    result: list[Term] = []
+    for core, alike in found.items():
+        top, bottom = _number_of(alike[0])
+        for term in alike[1:]:
+            a, b = _number_of(term)
+            top, bottom = top * b + a * bottom, bottom * b
+        single = len(alike) == 1 and top != 0
+        result.append(alike[0] if single else multiply((Product(top, bottom), core)) if top
+                      else Number(0))  # fmt: skip
+    return result
+
+
+def _number_of(term: Term) -> tuple[float | int, float | int]:
+    if isinstance(term, Number):
+        return term.value, 1
+    return (term.top, term.bottom) if isinstance(term, Product) else (1, 1)
+
+
+def _without_number(term: Term) -> Term:
+    return multiply((replace(term, top=1, bottom=1),)) if isinstance(term, Product) else term
+
+
+def without_halves(top: float | int, bottom: float | int) -> tuple[float | int, float | int]:
+    """Return a fraction with halves, quarters, eighths below as whole numbers: 0.5 is 1 / 2."""
+    for scale in (1, 2, 4, 8):
+        if float(top * scale).is_integer() and float(bottom * scale).is_integer():
+            return int(top * scale), int(bottom * scale)
+    return top, bottom
+
+
+def shared_denominator(terms: Sequence[Term]) -> int:
+    """Return the number below which all terms, being fractions, can stand; 1 where one is none."""
+    below = [_number_of(t)[1] for t in terms]
+    return lcm(*map(int, below)) if all(b > 1 and float(b).is_integer() for b in below) else 1
+
+
 def joined(factors: Sequence[Term]) -> list[Term]:
     """Return factors with their quotients made one, and equal ones made a power."""
     factors = [f for i, f in enumerate(factors) if not _is_repeated(f, factors[:i])]
-    factors = _with_powers(_inside(factors))
+    factors = with_powers(_inside(factors))
     quotients = [f for f in factors if isinstance(f, Quotient)]
     if not quotients or len(factors) == 1:
         return factors
-    above = [f.numerator if isinstance(f, Quotient) else f for f in factors]
-    return [divide(multiply(above), multiply(q.denominator for q in quotients))]
+    above = multiply(f.numerator if isinstance(f, Quotient) else f for f in factors)
+    over, under = factors_of(above), factors_of(multiply(q.denominator for q in quotients))
+    for factor in [f for f in over if f in under]:
+        over.remove(factor)
+        under.remove(factor)
+    below = multiply(under)
+    if broadcast(multiply(over).shape, below.shape) != broadcast(*(f.shape for f in factors)):
+        return [divide(above, multiply(q.denominator for q in quotients))]
+    return [divide(multiply(over), below)]
 
 
-def _is_repeated(factor: Term, before: Sequence[Term]) -> bool:
-    """Whether it is 1 or 0, which is its own square."""
-    return isinstance(factor, Indicator) and factor in before
-
-
-def _with_powers(factors: Sequence[Term]) -> list[Term]:
+def with_powers(factors: Sequence[Term]) -> list[Term]:
+    """Return factors, equal ones made a power."""
     exponents: dict[Term, float] = {}
     for factor in factors:
         known = isinstance(factor, Power) and isinstance(factor.exponent, Number)
@@ -65,6 +114,11 @@ def _with_powers(factors: Sequence[Term]) -> list[Term]:
     if len(exponents) == len(factors):
         return list(factors)
     return [power(base, Number(exponent)) for base, exponent in exponents.items()]
+
+
+def _is_repeated(factor: Term, before: Sequence[Term]) -> bool:
+    """Whether it is 1 or 0, which is its own square."""
+    return isinstance(factor, Indicator) and factor in before
 
 
 def _inside(factors: Sequence[Term]) -> list[Term]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from glassnet import config, ops
-from glassnet.graph.recording import as_tensor
+from glassnet.graph.recording import as_tensor, written
 from glassnet.graph.tensor import Tensor
 from glassnet.losses.base import LOSS_FUNCTIONS, LOSSES, FunctionLoss
 from glassnet.losses.crossentropy import (
@@ -55,7 +55,7 @@ def binary_focal_crossentropy(
     else:  # σ(-x) is 1 - σ(x) without the digits that the difference loses
         missed = y * ops.sigmoid(-logits) + (1 - y) * ops.sigmoid(logits)
         losses = ops.binary_crossentropy(y, logits, from_logits=True)
-    losses = missed**gamma * losses
+    losses = written(missed, "Q") ** gamma * losses
     if apply_class_balancing:
         losses = (y * alpha + (1 - y) * (1 - alpha)) * losses
     return ops.mean(losses, axis)
@@ -84,6 +84,7 @@ def categorical_focal_crossentropy(
     else:
         log_p = ops.log_softmax(logits, axis)
         missed = ops.clip(-ops.expm1(log_p), epsilon, 1.0 - epsilon)
+    missed = written(missed, "Q")
     return ops.sum(missed**gamma * as_tensor(alpha, p.dtype) * (-y * log_p), axis)
 
 

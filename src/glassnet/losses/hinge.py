@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from glassnet.graph.recording import written
 from glassnet.graph.tensor import Tensor
 from glassnet.losses.base import LOSS_FUNCTIONS, LOSSES, FunctionLoss
 from glassnet.losses.shapes import paired
-from glassnet.ops import cast, maximum, mean, square, sum, where
-from glassnet.ops.reduction import max, min
+from glassnet.ops import all, maximum, mean, square, sum, where
+from glassnet.ops.reduction import max
 
 _REDUCTION = "sum_over_batch_size"
 
 
 def _signs(y: Tensor) -> Tensor:
     """Return targets of 0 and 1 as -1 and 1; others as they are, decided for the whole batch."""
-    all_binary = min(cast((y == 0) | (y == 1), y.dtype)) > 0
-    return where(all_binary, 2.0 * y - 1.0, y)
+    return written(where(all((y == 0) | (y == 1)), 2.0 * y - 1.0, y), "Ytilde")
 
 
 @LOSS_FUNCTIONS.add()

@@ -6,10 +6,11 @@ import math
 from typing import Any
 
 from glassnet import config
+from glassnet.graph.recording import written
 from glassnet.graph.tensor import Tensor
 from glassnet.losses.base import LOSS_FUNCTIONS, LOSSES, FunctionLoss
 from glassnet.losses.shapes import paired
-from glassnet.ops import absolute, log, maximum, mean, minimum, rsqrt, softplus, square, sum, where
+from glassnet.ops import absolute, log, maximum, mean, softplus, sqrt, square, sum, where
 from glassnet.ops.operands import normalize_axis
 
 _REDUCTION = "sum_over_batch_size"
@@ -85,7 +86,7 @@ def cosine(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
 def _unit(x: Tensor, axis: int) -> Tensor:
     # Bounded below before the root is taken: of the other order the derivative at 0 is no number.
     lengths = maximum(sum(square(x), axis=axis, keepdims=True), config.epsilon() ** 2)
-    return x * minimum(rsqrt(lengths), 1.0 / config.epsilon())
+    return x / written(sqrt(lengths), "n")
 
 
 # --- the same as classes ----------------------------------------------------------------------

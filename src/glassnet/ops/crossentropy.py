@@ -12,7 +12,7 @@ import numpy as np
 
 from glassnet import config
 from glassnet.graph.dimension import display
-from glassnet.graph.recording import as_tensor, record
+from glassnet.graph.recording import as_tensor, record, written
 from glassnet.graph.tensor import Tensor
 from glassnet.ops.comparison import clip
 from glassnet.ops.elementwise import cast, log
@@ -146,7 +146,7 @@ def _like_output(target: Any, output: Any) -> tuple[Tensor, Tensor]:
 
 
 def _kept_inside(p: Tensor) -> Tensor:
-    return clip(p, config.epsilon(), 1 - config.epsilon())
+    return written(clip(p, config.epsilon(), 1 - config.epsilon()), "P")
 
 
 def _class_axis(what: str, output: Tensor, axis: int) -> int:

@@ -12,7 +12,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from glassnet.checks import number
-from glassnet.graph.recording import as_tensor
+from glassnet.graph.recording import as_tensor, written
 from glassnet.graph.tensor import Tensor
 from glassnet.graph.variable import Variable
 from glassnet.ops.comparison import maximum, where
@@ -119,7 +119,7 @@ class Adam(_Averaging):
     def _step_size(self, rate: Tensor, dtype: np.dtype) -> Tensor:
         """η √(1 - β₂ᵗ) / (1 - β₁ᵗ)."""
         first, second = self.filled(self.beta_1, dtype), self.filled(self.beta_2, dtype)
-        return self.once(("alpha", dtype), lambda: rate * sqrt(second) / first)
+        return self.once(("alpha", dtype), lambda: written(rate * sqrt(second) / first, "alpha"))
 
 
 @OPTIMIZERS.add("adamw")
@@ -216,7 +216,8 @@ class Adamax(Optimizer):
         """η / (1 - β₁ᵗ)."""
         step = self.local_step(dtype)
         return self.once(
-            ("alpha", dtype), lambda: rate / (1 - as_tensor(self.beta_1, dtype) ** step)
+            ("alpha", dtype),
+            lambda: written(rate / (1 - as_tensor(self.beta_1, dtype) ** step), "alpha"),
         )
 
 
@@ -273,7 +274,9 @@ class Nadam(_Averaging):
         step = self.local_step(dtype)
         return self.once(
             ("u", ahead, dtype),
-            lambda: self.beta_1 * (1 - 0.5 * as_tensor(0.96, dtype) ** (step + ahead)),
+            lambda: written(
+                self.beta_1 * (1 - 0.5 * as_tensor(0.96, dtype) ** (step + ahead)), "u"
+            ),
         )
 
     def update_step(self, gradient: Tensor, variable: Variable, learning_rate: Tensor) -> None:
@@ -329,7 +332,7 @@ class Lamb(_Averaging):
         m, v = self.moments(gradient, variable)
         first = self.filled(self.beta_1, variable.dtype)
         second = self.filled(self.beta_2, variable.dtype)
-        r = m / first / (sqrt(v / second) + self.epsilon)
+        r = written(m / first / (sqrt(v / second) + self.epsilon), "R")
         of_w, of_r = sqrt(sum_(square(variable))), sqrt(sum_(square(r)))
         ratio = where((of_w > 0) & (of_r > 0), of_w / of_r, 1)
         variable.assign(variable - ratio * learning_rate * r)

@@ -9,7 +9,7 @@ import numpy as np
 
 from glassnet import initializers
 from glassnet.checks import number
-from glassnet.graph.recording import as_tensor
+from glassnet.graph.recording import as_tensor, written
 from glassnet.graph.tensor import Tensor
 from glassnet.graph.variable import Variable
 from glassnet.ops.comparison import maximum, minimum
@@ -175,7 +175,7 @@ class Adadelta(Optimizer):
         of_steps = self.slot(variable, "accumulated_delta_var")
         a = of_grads * self.rho + square(gradient) * (1 - self.rho)
         of_grads.assign(a)
-        step = sqrt(of_steps + self.epsilon) * gradient / sqrt(a + self.epsilon)
+        step = written(sqrt(of_steps + self.epsilon) * gradient / sqrt(a + self.epsilon), "Delta")
         of_steps.assign(of_steps * self.rho + square(step) * (1 - self.rho))
         variable.assign(variable - learning_rate * step)
 
@@ -248,7 +248,7 @@ class Adafactor(Optimizer):
             self.slot(variable, "velocity").assign(v)
         else:
             v = self._averaged(variable, "velocity", squares, fresh)
-        u = gradient / sqrt(v)
+        u = written(gradient / sqrt(v), "R")
         clipped = rho / maximum(_rms(u) / self.clip_threshold, 1)
         variable.assign(variable - u * (maximum(_rms(variable), self.epsilon_2) * clipped))
 
@@ -257,7 +257,10 @@ class Adafactor(Optimizer):
         step = self.local_step(dtype)
         return self.once(
             ("pace", dtype),
-            lambda: (minimum(rate, 1 / sqrt(step)), step ** as_tensor(self.beta_2_decay, dtype)),
+            lambda: (
+                written(minimum(rate, 1 / sqrt(step)), "rho"),
+                written(step ** as_tensor(self.beta_2_decay, dtype), "tau"),
+            ),
         )
 
     def _averaged(self, variable: Variable, name: str, value: Tensor, fresh: Tensor) -> Tensor:
