@@ -358,6 +358,7 @@ class Drawing:
 
 def drawn(seed: int) -> Drawn:
     """Return the network of that seed. The library's float type must be float64."""
+    gn.utils.set_random_seed(seed)
     d = Drawing(seed)
     m = int(d.rng.integers(3, 6))
     kind = ("table", "image", "table", "sequence", "two")[seed % 5]

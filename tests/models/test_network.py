@@ -171,3 +171,12 @@ def test_a_network_of_500_layers() -> None:
     for _ in range(500):
         x = layers.Activation("tanh")(x)
     assert gn.Model(inputs, x).predict(np.ones((1, 2)), verbose=0).shape == (1, 2)
+
+
+def test_a_layer_that_gives_back_what_an_operator_made() -> None:
+    """Flatten has nothing to do here; the operator in front of it is computed all the same."""
+    inputs = gn.Input((3,))
+    doubled = layers.Flatten()(2 * inputs)
+    model = gn.Model(inputs, layers.Identity()(doubled))
+    x = np.arange(6.0).reshape(2, 3)
+    np.testing.assert_array_equal(model.predict(x, verbose=0), 2 * x)

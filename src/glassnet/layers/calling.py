@@ -112,7 +112,8 @@ def originating(value: Any, call: LayerCall) -> Any:
     """Mark an output as this call's; a tensor that was an input gets a node of its own."""
     if not isinstance(value, Tensor):
         return value
-    if value.origin is not None or not value.inputs:
+    given = any(value is tensor for tensor in call.inputs)
+    if value.origin is not None or not value.inputs or given:
         mask = value.mask
         value = identity_node(value)
         value.mask = mask

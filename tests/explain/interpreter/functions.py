@@ -151,10 +151,8 @@ def sparsemax(z: Array, axis: Any) -> Array:
 
 @function("onehot", along_axis=True)
 def onehot(y: Array, classes: int, axis: int) -> Array:
-    """Each number as an axis of its own; of a row or a column, the axis of length 1 is taken."""
-    if y.ndim == 2 and y.shape[axis] == 1:
-        return np.concatenate([y == k for k in range(classes)], axis=axis) * 1.0
-    return np.stack([y == k for k in range(classes)], axis=-1) * 1.0
+    """The axis, which has length 1 in y, becomes the axis of the classes."""
+    return np.concatenate([y == k for k in range(classes)], axis=axis) * 1.0
 
 
 for _name, _compute in {"cumsum": np.cumsum, "cumprod": np.cumprod}.items():

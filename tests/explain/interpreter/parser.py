@@ -368,7 +368,13 @@ class Parser:
         while True:
             start = self.at
             key = self.key()
-            if key:
+            if self.next.text == r"\text":  # the letters of a sum of products
+                self.at += 1
+                found["before"] = self.words()
+                self.expect(r"\to")
+                self.expect(r"\text")
+                found["after"] = self.words()
+            elif key:
                 found[key] = self.parameter()
             else:
                 self.at = start

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -119,4 +120,91 @@ def addalong(G: Array, index: Array, axis: int, size: int) -> Array:
         target = list(place)
         target[axis] = int(index[place])
         result[tuple(target)] += G[place]
+    return result
+
+
+def places(shape: tuple[int, ...], axis: Any, index: tuple[Array, ...]) -> list[Any]:
+    """Return, for each place of the result, the place among the entries of an array.
+
+    The numbers, broadcast together, stand where the first of their axes was; the other axes stay.
+    Where axes stay, a row or a column of numbers has one axis.
+    """
+    axes = [a for a, *_ in along(axis)]
+    numbered = [whole(i) for i in index]
+    if len(axes) < len(shape) and numbered[0].size == max(numbered[0].shape, default=1):
+        numbered = [i.ravel() if i.ndim < 3 else i for i in numbered]
+    numbered = list(np.broadcast_arrays(*numbered))
+    size = numbered[0].shape
+    before = [n for a, n in enumerate(shape) if a < axes[0]]
+    behind = [n for a, n in enumerate(shape) if a > axes[0] and a not in axes]
+    found = []
+    for place in np.ndindex(*before, *size, *behind):
+        inner = place[len(before) : len(before) + len(size)]
+        rest = iter([*place[: len(before)], *place[len(before) + len(size) :]])
+        numbers_here = {a: i[inner] for a, i in zip(axes, numbered, strict=True)}
+        found.append(
+            (place, tuple(int(numbers_here[a]) if a in axes else next(rest)
+                          for a in range(len(shape))))
+        )  # fmt: skip
+    return found
+
+
+@function("entries")
+def entries_at(A: Array, *index: Array, axis: Any = None) -> Array:
+    if axis is None:  # of a row or a column
+        return A.ravel()[whole(index[0])]
+    found = places(A.shape, axis, index)
+    result = np.zeros([n + 1 for n in found[-1][0]])
+    for place, source in found:
+        result[place] = A[source]
+    return result
+
+
+@function("addentries")
+def addentries(G: Array, *index: Array, sizes: tuple[int, ...], axis: Any = None) -> Array:
+    result = np.zeros(sizes)
+    if axis is None:
+        for i, g in zip(whole(index[0]).flat, G.flat, strict=True):
+            result.reshape(-1)[i] += g
+        return result
+    for place, target in places(sizes, axis, index):
+        result[target] += G[place]
+    return result
+
+
+# --- order ------------------------------------------------------------------------------------
+@function("argsort", along_axis=True)
+def argsort(A: Array, axis: int) -> Array:
+    def order(row: Array) -> list[int]:
+        return sorted(range(len(row)), key=lambda i: (row[i], i))
+
+    return np.apply_along_axis(order, axis, A)
+
+
+@function("topk")
+def topk(A: Array, k: int) -> Array:
+    return np.apply_along_axis(
+        lambda row: sorted(range(len(row)), key=lambda i: (-row[i], i))[:k], -1, A
+    )
+
+
+@function("range")
+def counted(sizes: tuple[int, ...]) -> Array:
+    return np.arange(math.prod(sizes)).reshape(sizes)
+
+
+@function("einsum")
+def einsum(*arrays: Array, before: str, after: str) -> Array:
+    """The sum over all values of all letters of the products of the entries they name."""
+    lists = before.split(",")
+    sizes = {c: n for names, a in zip(lists, arrays, strict=True)
+             for c, n in zip(names, a.shape, strict=True)}  # fmt: skip
+    letters = "".join(sizes)
+    result = np.zeros([sizes[c] for c in after])
+    for values in np.ndindex(*sizes.values()):
+        value = dict(zip(letters, values, strict=True))
+        term = 1.0
+        for names, array in zip(lists, arrays, strict=True):
+            term *= array[tuple(value[c] for c in names)]
+        result[tuple(value[c] for c in after)] += term
     return result
