@@ -10,6 +10,7 @@ import numpy as np
 
 from glassnet.engines import Program
 from glassnet.explain.code.reading import Leaf, Reading, called
+from glassnet.explain.code.layout import WIDTH
 from glassnet.explain.code.terms import number_source, shape_source
 from glassnet.explain.recorded import RecordedStep
 from glassnet.graph.dimension import Dim
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 EXAMPLES = 4
 STEPS = 5
 """How many steps of training the check makes."""
-ENTRIES = 4
+ENTRIES = 3
 """How many entries of an array it compares beside the norm."""
 TOLERANCES = {"float32": 1e-5, "float64": 1e-10}
 NOISE = 1e-6
@@ -194,7 +195,11 @@ def expected_lines(expected: Mapping[str, tuple[float, list[float]]], digits: in
     lines = ["EXPECTED = {", "    # name: (norm of all entries, the first entries)"]
     for name, (norm, entries) in expected.items():
         first, *listed = (number_source(float(f"{v:.{digits}g}")) for v in (norm, *entries))
-        lines.append(f'    "{name}": ({first}, [{", ".join(listed)}]),')
+        value = f"({first}, [{', '.join(listed)}]),"
+        if len(name) + len(value) + 8 <= WIDTH:
+            lines.append(f'    "{name}": {value}')
+        else:
+            lines += [f'    "{name}":', f"        {value}"]
     return [*lines, "}"]
 
 

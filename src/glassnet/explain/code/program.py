@@ -497,7 +497,7 @@ class Writer:
         values = self._first_values(network)
         expected = predictions(self.inference, batch[: len(self.inputs)], values)
         expected |= expectations(self.reading, batch, values)
-        body = [*(f"    {line}" for line in lines), f"    return {', '.join(names)}"]
+        body = [*lines, f"    return {', '.join(names)}"]
         about = ["Return a few examples: those that the numbers below belong to."]
         digits = 17 if self.dtype == "float" else 9
         tolerance = TOLERANCES[str(np.dtype(self.model.dtype))]
@@ -510,14 +510,14 @@ class Writer:
     def _examples(self) -> tuple[list[str], dict[str, Any]]:
         """The source of the examples, and their arrays by name."""
         if not self.given:
-            return drawn_examples(self.model, self.reading, self.dtype)
-        lines: list[str] = []
-        space = {}
+            drawn, space = drawn_examples(self.model, self.reading, self.dtype)
+            return [f"    {line}" for line in drawn], space
+        lines, space = [], {}
         arrays = [np.asarray(a)[:MOST] for a in flatten(self.batch) if a is not None]
         leaves = [*self.reading.inputs, *self.reading.targets]
         for leaf, array in zip(leaves, arrays, strict=True):
             space[called(leaf.name)] = leaf.array(array)
-            lines += assignment(called(leaf.name), leaf.array(array))
+            lines += assignment(called(leaf.name), leaf.array(array), 4)
         return lines, space
 
     def _first_values(self, network: str) -> dict[int, np.ndarray]:

@@ -268,8 +268,9 @@ def _in_time(equations: Sequence[Equation]) -> list[Equation]:
     result: list[Equation] = []
 
     def add(e: Equation) -> None:
-        for name in names_in([e.term]) & set(between):
-            add(between.pop(name))
+        for name in sorted(names_in([e.term])):
+            if name in between:
+                add(between.pop(name))
         result.append(e)
 
     for e in equations:

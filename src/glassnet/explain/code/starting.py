@@ -14,7 +14,7 @@ from glassnet.explain.code.terms import shape_source
 from glassnet.formulas import matrix_shape
 from glassnet.initializers import base, scaling, simple
 
-FEW = 400
+FEW = 100
 """Up to how many numbers are written as numbers; more are packed into text."""
 CUT = """
 def truncated_normal(rng, shape):
@@ -156,10 +156,10 @@ def array_source(value: np.ndarray, indent: int = 0) -> list[str]:
     ]
 
 
-def assignment(name: str, value: np.ndarray) -> list[str]:
+def assignment(name: str, value: np.ndarray, indent: int = 0) -> list[str]:
     """Return the lines of ``name = array``."""
-    first, *rest = array_source(value)
-    return [f"{name} = {first}", *rest]
+    first, *rest = array_source(value, indent)
+    return [f"{' ' * indent}{name} = {first}", *rest]
 
 
 def dictionary(name: str, arrays: Mapping[str, np.ndarray]) -> list[str]:
