@@ -154,6 +154,10 @@ def _backward(derivation: Derivation) -> Iterator[Block]:
         "From the cost back to the input. Each line uses only what stands above it, so no "
         "derivative is computed twice."
     )
+    if derivation.with_numbers:
+        from glassnet.explain.numbers import agreement
+
+        yield Paragraph(agreement(derivation))
     steps_behind = lessons(derivation.recorded.cost)
     if steps_behind:
         yield Heading("The derivative of the loss, step by step", 2)

@@ -24,12 +24,14 @@ from glassnet.explain.latex import LatexPrinter, name_latex, space_latex
 from glassnet.explain.naming import name_nodes
 from glassnet.explain.orientation import Orientation
 from glassnet.explain.prose import rule_of, users_of
+from glassnet.explain.quotients import Check, Finding, findings_of
 from glassnet.explain.recorded import record_step
 from glassnet.explain.render.html import to_html
 from glassnet.explain.render.latex import to_latex
 from glassnet.explain.render.markdown import to_markdown
 from glassnet.explain.render.text import to_text
 from glassnet.explain.render.unicode import unicode
+from glassnet.explain.why import Chain, chain_to
 from glassnet.models.data import Batch
 from glassnet.notation import Notation, get_notation
 
@@ -175,6 +177,45 @@ class Derivation:
             ValueError: where the derivation was made without a batch.
         """
         return numbers.values_of(self)
+
+    @cached_property
+    def findings(self) -> Mapping[str, Finding]:
+        """What difference quotients say of every derivative, by name, in numbers and words.
+
+        Raises:
+            ValueError: where the derivation was made without a batch.
+        """
+        return findings_of(self)
+
+    @property
+    def checks(self) -> Mapping[str, Check]:
+        """Each derivative beside its difference quotient: (quotient, derivative, relative error).
+
+        Raises:
+            ValueError: where the derivation was made without a batch.
+        """
+        return {name: finding.check for name, finding in self.findings.items()}
+
+    def why(self, name: str, *, index: int | tuple[int, ...] | None = None) -> Chain:
+        """Return the chain from the cost to a weight: each equation that its derivative needs.
+
+        Args:
+            name: the weight, ``"W2"``, or its derivative, ``"dW2"``.
+            index: one entry of it, in the matrix as this notation shows it; with a batch, the
+                chain has what each example contributes to its derivative.
+
+        Raises:
+            KeyError: where there is no such weight; names a near one.
+            TypeError: where ``index`` is no index.
+            IndexError: where ``index`` lies outside.
+
+        >>> import glassnet as gn
+        >>> model = gn.Sequential([gn.Input((2,)), gn.layers.Dense(3, "tanh"), gn.layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> [step.name for step in model.derive().why("W1").steps]
+        ['J', 'L', 'dZ2', 'dA1', 'dZ1', 'dW1']
+        """
+        return chain_to(self, name, index)
 
     def __getitem__(self, name: str) -> np.ndarray:
         values = self.values

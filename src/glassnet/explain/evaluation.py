@@ -8,6 +8,7 @@ model's own float type.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -48,11 +49,15 @@ class Evaluation:
         self._values: dict[int, np.ndarray] = {id(STEP): np.asarray(number)}
         for leaf, array in zip((*step.inputs, *step.targets), arrays, strict=True):
             self._values[id(leaf)] = wide(array)
+        self._leaves: list[Tensor] = [*step.inputs, *step.targets]
         roots = [step.cost, *step.outputs, *step.gradients, *step.updates.values()]
         for node in (*topological(roots), *step.updates, *step.weights):
-            if isinstance(node, Variable):
+            if isinstance(node, Variable) and id(node) not in self._values:
                 self._values[id(node)] = wide(node.value)
+                self._leaves.append(node)
         self._behind: dict[tuple[int, ...], list[Task]] = {}
+        self._kept: list[Tensor] = []
+        """The nodes that have values: an id is a node's own only as long as the node lives."""
 
     @classmethod
     def of_batch(cls, step: RecordedStep, batch: Batch, model: Model) -> Evaluation:
@@ -66,6 +71,7 @@ class Evaluation:
             for node in topological(list(nodes)):
                 if id(node) not in self._values:
                     self._values[id(node)] = self._computed(node)
+                    self._kept.append(node)
 
     def __getitem__(self, node: Tensor) -> np.ndarray:
         """The value of a node."""
@@ -126,6 +132,33 @@ class Evaluation:
                 reached.add(id(node))
             self._behind = {key: tasks}  # the next check asks for other nodes
         return self._behind[key]
+
+    def given(self, leaves: Mapping[Tensor, np.ndarray]) -> Evaluation:
+        """Return the evaluation with the values of further leaves."""
+        other = copy(self)
+        other._values = {**self._values, **{id(leaf): wide(a) for leaf, a in leaves.items()}}
+        other._behind = {}
+        other._kept = [*self._kept, *leaves]
+        return other
+
+    def moved(self, by: float, nodes: Sequence[Tensor] = ()) -> Evaluation:
+        """Return the evaluation at a point beside this one: weights and inputs moved at random.
+
+        With ``nodes``, these are moved too, whatever their inputs are.
+        """
+        other = copy(self)
+        rng = np.random.default_rng(0)
+        other._values = {id(STEP): self._values[id(STEP)]}
+        other._behind, other._kept = {}, []
+        for leaf in self._leaves:
+            value = self._values[id(leaf)]
+            if is_float(value.dtype) and not any(leaf is t for t in self.step.targets):
+                value = value + by * rng.standard_normal(value.shape)
+            other._values[id(leaf)] = value
+        for node in nodes:
+            value = self[node]
+            other._values[id(node)] = value + by * rng.standard_normal(value.shape)
+        return other
 
     def work_behind(self, node: Tensor) -> int:
         """Return how many numbers are computed anew when a node moves."""

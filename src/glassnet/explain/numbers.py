@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from glassnet.explain.abbreviation import abbreviated
+from glassnet.explain.quotients import summary
 from glassnet.formulas import Quantity
+from glassnet.formulas.shapes import per_example
 from glassnet.graph.order import topological
 from glassnet.graph.tensor import Tensor
 from glassnet.models.data import Batch
 from glassnet.nest import flatten
 
 if TYPE_CHECKING:
-    from glassnet.explain.derivation import Derivation
+    from glassnet.explain.derivation import Derivation, Step
 
 NEW = "_new"
 """What the name of a weight has behind it when its new value is meant."""
@@ -73,3 +76,36 @@ def in_notation(derivation: Derivation, quantity: Quantity, node: Tensor) -> np.
     evaluation = derivation.evaluation
     value = evaluation[node].reshape(evaluation.shape(quantity.shape))
     return value.T if derivation.orientation.is_turned(quantity) and value.ndim == 2 else value
+
+
+def shown(derivation: Derivation, step: Step) -> tuple[tuple[str, ...], str]:
+    """Return the numbers to stand below an equation, and what its difference quotient says.
+
+    Args:
+        derivation: a derivation with a batch.
+        step: one of its equations.
+    """
+    name = step.name if step.inside.target is None else step.name + NEW
+    shape = step.equation.quantity.shape
+    examples = len(shape) > 2 and per_example(shape[0])
+    lines = abbreviated(derivation.values[name], examples=examples)
+    finding = derivation.findings.get(step.name) if step.phase == "backward" else None
+    return lines, "" if finding is None else sentence(finding.text)
+
+
+def sentence(text: str) -> str:
+    """Return a text as a sentence of its own."""
+    return text[:1].upper() + text[1:] + "."
+
+
+def agreement(derivation: Derivation) -> str:
+    """Return the paragraph that says how derivatives and difference quotients agree."""
+    return (
+        f"The numbers are those of a batch of {_examples(derivation.evaluation.examples)}, in "
+        "float64. Each derivative stands beside a difference quotient: how the cost really changes "
+        f"when what the derivative is taken by moves a little. {summary(derivation.findings)}"
+    )
+
+
+def _examples(count: int) -> str:
+    return "one example" if count == 1 else f"{count} examples"
