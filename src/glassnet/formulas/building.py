@@ -41,7 +41,7 @@ def add(terms: Iterable[Operand]) -> Term:
         flat += _summands(term)
     whole = broadcast(*(t.shape for t in flat))
     flat = collected(united(flat))
-    kept = [t for t in flat if t != Number(0)]
+    kept = [t for t in flat if not is_zero(t)]
     if broadcast(*(t.shape for t in kept)) != whole:
         kept = flat  # a 0 that gives the sum its shape
     if len(kept) < 2:
@@ -190,10 +190,12 @@ def _quotient(numerator: Term, denominator: Term) -> Term:
     if isinstance(over, Quotient):
         under = multiply((over.denominator, under))
         over = over.numerator
-    elif isinstance(under, Quotient):
+    if isinstance(under, Quotient):
         over = multiply((over, under.denominator))
         under = under.numerator
-    return multiply((divide(above, below), Quotient(over, under)))
+    over, under = cancelled(over, under)
+    found = Quotient(over, under) if under.shape != () else over
+    return multiply((divide(above, below), found))
 
 
 def _front(term: Term) -> tuple[Term, Term]:
@@ -284,8 +286,10 @@ def compare(relation: str, first: Operand, second: Operand) -> Term:
 # Choices and factors are tidied with sums and products, and these with them.
 from glassnet.formulas.conditions import united  # noqa: E402
 from glassnet.formulas.factoring import (  # noqa: E402
+    cancelled,
     collected,
     factors_of,
+    is_zero,
     joined,
     shared,
     shared_denominator,

@@ -56,10 +56,13 @@ def collected(terms: Sequence[Term]) -> list[Term]:
         for term in alike[1:]:
             a, b = _number_of(term)
             top, bottom = top * b + a * bottom, bottom * b
-        single = len(alike) == 1 and top != 0
-        result.append(alike[0] if single else multiply((Product(top, bottom), core)) if top
-                      else Number(0))  # fmt: skip
+        result.append(alike[0] if len(alike) == 1 else multiply((Product(top, bottom), core)))
     return result
+
+
+def is_zero(term: Term) -> bool:
+    """Tell whether a term is 0, or 0 times something."""
+    return term == Number(0) or (isinstance(term, Product) and term.top == 0)
 
 
 def _number_of(term: Term) -> tuple[float | int, float | int]:
@@ -94,14 +97,18 @@ def joined(factors: Sequence[Term]) -> list[Term]:
     if not quotients or len(factors) == 1:
         return factors
     above = multiply(f.numerator if isinstance(f, Quotient) else f for f in factors)
-    over, under = factors_of(above), factors_of(multiply(q.denominator for q in quotients))
-    for factor in [f for f in over if f in under]:
+    return [divide(above, multiply(q.denominator for q in quotients))]
+
+
+def cancelled(above: Term, below: Term) -> tuple[Term, Term]:
+    """Return a numerator and a denominator without the factors that both have."""
+    over, under = factors_of(above), factors_of(below)
+    for factor in [f for f in over if f in under and f != Number(1)]:
         over.remove(factor)
         under.remove(factor)
-    below = multiply(under)
-    if broadcast(multiply(over).shape, below.shape) != broadcast(*(f.shape for f in factors)):
-        return [divide(above, multiply(q.denominator for q in quotients))]
-    return [divide(multiply(over), below)]
+    found = multiply(over), multiply(under)
+    same = broadcast(found[0].shape, found[1].shape) == broadcast(above.shape, below.shape)
+    return found if same else (above, below)
 
 
 def with_powers(factors: Sequence[Term]) -> list[Term]:
