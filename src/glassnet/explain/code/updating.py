@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TypeVar
 
 from glassnet.explain.code.layout import paired, statement
 from glassnet.explain.code.reading import Reading, called, names_in
 from glassnet.explain.code.terms import NumpyPrinter, is_negative
 from glassnet.explain.equations import Equation
 from glassnet.formulas import Name, Quantity, Reduced, Sum, Term
+
+Item = TypeVar("Item")
 
 
 @dataclass
@@ -55,6 +59,7 @@ class Updating:
             own = names.of[id(variable)]
             self.gradients[str(own)] = {str(own.d), str(names.of.get(id(slope), own.d))}
         self.equations = _without_single_entries(reading.updates)
+        self.reads = {id(e): names_in([e.term]) for e in self.equations}
         self.settled = {str(names.of[id(v)]) for v in reading.writer._states.values()}
         self.temporary = {str(e.name) for e in self.equations if e.target is None}
 
@@ -132,7 +137,7 @@ class Updating:
     def _written(self, group: Group, key: str = "k", indent: int = 8) -> list[str]:
         """The lines of a group, the weight called by ``key``."""
         own = {str(e.name) for e in group.equations} & self.temporary if group.weight else set()
-        letter = self._free_letter()
+        letter = self._free_letter
         places = {
             name: f"{letter}{i}" if len(own) > 1 else letter
             for i, name in enumerate(sorted(own), 1)
@@ -147,6 +152,7 @@ class Updating:
                 lines += self._assignment(e, printer, indent)
         return lines
 
+    @cached_property
     def _free_letter(self) -> str:
         """A letter for what is computed on the way, which nothing else is called."""
         taken = {*self.letters, *self.scalars, *names_in(e.term for e in self.equations)}
@@ -188,19 +194,7 @@ class Updating:
     # --- the order ----------------------------------------------------------------------------
     def _ordered(self) -> list[Group]:
         """The groups, each after what it reads and before what it reads is changed."""
-        groups = self._groups()
-        result: list[Group] = []
-        waiting = list(groups)
-        while waiting:
-            for group in waiting:
-                others = [g for g in waiting if g is not group]
-                if not any(self._before(other, group) for other in others):
-                    break
-            else:
-                raise AssertionError("The updates read each other's old values in a circle.")
-            waiting.remove(group)
-            result.append(group)
-        return result
+        return _arranged(self._groups(), self._before)
 
     def _groups(self) -> list[Group]:
         """What is used for one weight alone is that weight's; the rest stands by itself."""
@@ -226,21 +220,8 @@ class Updating:
             else:
                 groups.setdefault(weight, Group(weight)).equations.append(e)
         for group in groups.values():
-            group.equations = self._sorted(group.equations)
+            group.equations = _arranged(group.equations, self._first)
         return list(groups.values())
-
-    def _sorted(self, equations: Sequence[Equation]) -> list[Equation]:
-        waiting, result = list(equations), []
-        while waiting:
-            for e in waiting:
-                rest = [o for o in waiting if o is not e]
-                if not any(self._first(other, e) for other in rest):
-                    break
-            else:
-                raise AssertionError("The updates read each other's old values in a circle.")
-            waiting.remove(e)
-            result.append(e)
-        return result
 
     def _before(self, first: Group, second: Group) -> bool:
         return any(self._first(a, b) for a in first.equations for b in second.equations)
@@ -248,14 +229,32 @@ class Updating:
     def _first(self, first: Equation, second: Equation) -> bool:
         """Whether ``first`` must be computed before ``second``."""
         name, other = str(first.name), str(second.name)
-        if first.target is None:
-            if name in names_in([second.term]):
-                return True
-        elif name in self.settled and name in names_in([second.term]) and name != other:
+        makes = first.target is None or (name in self.settled and name != other)
+        if makes and name in self.reads[id(second)]:
             return True
-        if second.target is None or other in self.settled:
-            return False
-        return other in names_in([first.term]) and name != other
+        changes = second.target is not None and other not in self.settled and name != other
+        return changes and other in self.reads[id(first)]
+
+
+def _arranged(items: Sequence[Item], before: Callable[[Item, Item], bool]) -> list[Item]:
+    """The items in an order in which each stands behind those that come before it.
+
+    The order they have is kept as far as that goes.
+    """
+    waiting = {
+        i: {j for j, other in enumerate(items) if i != j and before(other, item)}
+        for i, item in enumerate(items)
+    }
+    result = []
+    while waiting:
+        ready = next((i for i, ahead in waiting.items() if not ahead), None)
+        if ready is None:
+            raise AssertionError("The updates read each other's old values in a circle.")
+        del waiting[ready]
+        for ahead in waiting.values():
+            ahead.discard(ready)
+        result.append(items[ready])
+    return result
 
 
 def _added(e: Equation) -> Term | None:
