@@ -197,7 +197,15 @@ def assert_near(theirs: np.ndarray, ours: np.ndarray, tolerance: float) -> None:
 
 
 NO_STEP = "There is no training step here"
-SAME_STEPS = {0: "SGD", 3: "Adadelta", 7: "Nadam", 9: "SGD"}
+SAME_STEPS = {
+    0: "SGD",
+    3: "Adadelta",
+    7: "Nadam",
+    8: "Ftrl",
+    9: "SGD",
+    11: "Lamb",
+    12: "Lion",
+}
 """The optimizers (by their number in `drawn_models.optimizer`) of which PyTorch has the same."""
 
 
@@ -225,8 +233,8 @@ def test_a_step_of_training_has_glassnets_loss_and_leads_where_glassnet_goes(ran
             after += 1
             for key in (key for key in told if key[0] == "z"):
                 assert_near(found[key], told[key], 10 * TOLERANCE)
-    assert steps >= DRAWN // 3
-    assert after >= 3
+    assert steps >= DRAWN * 2 // 3
+    assert after >= DRAWN // 3
 
 
 @pytest.mark.parametrize("framework", WRITERS)

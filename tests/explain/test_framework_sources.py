@@ -150,6 +150,16 @@ def test_a_name_that_python_knows_is_no_obstacle():
         ast.parse(write(model))
 
 
+def test_a_shared_layer_stays_one_layer():
+    gn.utils.clear_session()
+    x, shared = gn.Input((3,)), gn.layers.Dense(3, name="shared")
+    model = gn.Model(x, shared(shared(x)))
+    source = torch_source(model, weights=None)
+    assert source.count("nn.Linear(3, 3)") == 1
+    assert source.count("self.shared(x)") == 2
+    assert keras_source(model, weights=None).count("layers.Dense(3") == 1
+
+
 # --- what is refused --------------------------------------------------------------------------
 class Doubled(gn.layers.Layer):
     def call(self, inputs):

@@ -319,10 +319,16 @@ class Scope(Walk):
             if step.part is None and step.module is None:
                 self.chain_steps = None
         first = result.channels_first and output.ndim > 2
+        if any(s.part is not None and self.used_before(s.part) for s in result.steps):
+            self.chain_steps = None
         if self.chain_steps is not None:
             self.chain_steps += [(s, "") for s in result.steps[:-1]]
             self.chain_steps.append((result.steps[-1], shape_text(output, first)))
         return self.assign(output, text, layer.name, first)
+
+    def used_before(self, part: Part) -> bool:
+        """Tell whether a chain has a part already: one module can't stand in it twice."""
+        return any(step.part is part for step, _ in self.chain_steps or ())
 
     def penalize(self, layer: Layer, value: Value) -> None:
         """Add the penalty on a layer's output to that of the network."""
@@ -353,7 +359,9 @@ class Scope(Walk):
         if masked or self.program.inline:
             self.walked_in_place(item, model, values)
             return
-        if id(model) not in self.inner:
+        if id(model) in self.inner:
+            self.chain_steps = None
+        else:
             name = self.attribute(model.name)
             self.inner[id(model)] = Inner(name, self.program.scope(model))
             self.attributes.append((name, self.inner[id(model)]))
