@@ -15,7 +15,7 @@ LEVELS = [
     {"formulas", "notation"},
     {"ops", "random"},
     {"engines"},
-    {"calculus", "registry"},
+    {"calculus", "objective", "registry"},
     {"utils", "datasets", "testing"},
     {"activations", "initializers", "regularizers", "constraints", "schedules"},
     {"layers"},

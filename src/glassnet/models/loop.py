@@ -22,7 +22,7 @@ from glassnet.models.data import (
     split_validation,
 )
 from glassnet.models.guard import NonFiniteStep
-from glassnet.models.running import AnySource, Feed, LazyLogs, Runner, results
+from glassnet.models.running import AnySource, Feed, LazyLogs, Runner, results, step_makers
 from glassnet.nest import flatten, pack_like
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def _record_first(model: Model, source: AnySource) -> None:
         return
     batch = source.first()
     if batch is not None:
-        model.step_for("train", batch, recorded.train_step, recorded.signature(batch))
+        model.step_for("train", batch, step_makers(model)["train"], recorded.signature(batch))
 
 
 def _train_epoch(model: Model, feed: Feed, hooks: CallbackList) -> dict[str, Any]:

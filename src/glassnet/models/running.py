@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from glassnet.models import steps as recorded
 from glassnet.models.compiled import leaves_by_output
+from glassnet.models.curved import curved_step, needs_objective
 from glassnet.models.data import ArraySource, Batch, IterableSource, warn_exhausted
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Runner:
 
     def __init__(self, model: Model, kind: str, *, checks_losses: bool = False) -> None:
         self.model, self.kind, self.checks_losses = model, kind, checks_losses
-        self._make = {"train": recorded.train_step, "test": recorded.test_step}[kind]
+        self._make = step_makers(model)[kind]
         self._steps: dict[Any, recorded.Step] = {}
 
     def run(self, batch: Batch, checked: Batch | None = None) -> None:
@@ -58,6 +59,12 @@ class Runner:
         step.run(batch, self.model.progress.seen, check=check)
         if training:
             self.model.progress.seen += 1
+
+
+def step_makers(model: Model) -> dict[str, Any]:
+    """Return what records a step of training and of evaluation."""
+    train = curved_step if needs_objective(model.optimizer) else recorded.train_step
+    return {"train": train, "test": recorded.test_step}
 
 
 def _check_targets(step: recorded.Step, batch: Batch) -> None:

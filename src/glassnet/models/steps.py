@@ -147,7 +147,7 @@ def train_step(model: Model, batch: Batch) -> Step:
     """Record the training step of a compiled model for batches like this one."""
     symbolic, inputs = placeholders(batch, np.dtype(model.dtype))
     with recording() as opened:
-        forward = _forward(model, symbolic, training=True)
+        forward = record_forward(model, symbolic, training=True)
         variables = model.trainable_weights
         _check_reached(forward.loss, variables)
         slopes = gradients([model.optimizer.scale_loss(forward.loss)], variables)
@@ -181,7 +181,7 @@ def test_step(model: Model, batch: Batch) -> Step:
     """Record the evaluation step: forward pass, loss and metrics."""
     symbolic, inputs = placeholders(batch, np.dtype(model.dtype))
     with recording() as opened:
-        forward = _forward(model, symbolic, training=False)
+        forward = record_forward(model, symbolic, training=False)
     return Step(inputs, [forward.loss], opened.updates, forward=forward)
 
 
@@ -248,8 +248,8 @@ def _by_name(model: Model, outputs: Any) -> tuple[list[str], list[Tensor]]:
     return names, flatten(outputs)
 
 
-def _forward(model: Model, batch: Batch, *, training: bool) -> Forward:
-    """Record outputs, loss and metrics."""
+def record_forward(model: Model, batch: Batch, *, training: bool) -> Forward:
+    """Record the forward part of a step: outputs, loss and metrics."""
     outputs = model(batch.x, training=training)
     names, flat = _by_name(model, outputs)
     targets = leaves_by_output(batch.y, names, "y")
