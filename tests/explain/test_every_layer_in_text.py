@@ -110,3 +110,20 @@ def test_function_between_layers(function, shape):
     h = layers.Dense(shape[-1])(inputs)
     h = layers.Dense(2, "tanh")(layers.Flatten()(function(h)))
     check(gn.Model(inputs, h), rng.normal(size=(5, *shape)))
+
+
+@pytest.mark.parametrize(
+    "behind",
+    [
+        lambda h: layers.GlobalAveragePooling1D()(h),
+        lambda h: layers.GlobalAveragePooling1D()(layers.LayerNormalization()(h)),
+        lambda h: layers.Flatten()(layers.BatchNormalization()(h)),
+    ],
+)
+def test_masked_steps(behind):
+    """Words of number 0 do not count."""
+    inputs = gn.Input((4,), dtype="int64")
+    h = behind(layers.Embedding(6, 3, mask_zero=True)(inputs))
+    words = np.random.default_rng(0).integers(1, 6, (5, 4))
+    words[0, 2:] = words[3, 1:] = 0
+    check(gn.Model(inputs, layers.Dense(2)(h)), words)

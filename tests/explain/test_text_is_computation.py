@@ -16,6 +16,7 @@ from witness import NOTATIONS, TOLERANCE, Computed, differences, engine, in_floa
 
 import glassnet as gn
 from glassnet.activations import ACTIVATIONS
+from glassnet.formulas import FUNCTIONS, Function
 from glassnet.losses import LOSSES
 from glassnet.ops.functions import Tanh
 from glassnet.optimizers import OPTIMIZERS
@@ -144,6 +145,33 @@ def test_the_interpreter_knows_nothing_of_the_library():
     allowed = {"interpreter", "numpy", *sys.stdlib_module_names}
     for path in modules:
         assert imported(path) <= allowed, path.name
+
+
+def printed_functions() -> dict[str, bool]:
+    """Return how pages write the functions of the library; whether each is a distribution."""
+    found = {}
+    helpers = set()
+    for name, module in list(sys.modules.items()):
+        if name.split(".")[0] == "glassnet":
+            for function in [f for f in vars(module).values() if isinstance(f, Function)]:
+                found[function.latex] = function.drawn
+                helpers |= {FUNCTIONS[n].latex for n in function.needs if n in HELPERS}
+    return {latex: drawn for latex, drawn in found.items() if latex not in helpers}
+
+
+HELPERS = {"each", "pairs", "padded", "seen", "windows", "part", "numbered", "philox", "drawn"}
+"""Functions that emitted programs define for others, and no page shows."""
+
+
+def test_every_function_is_in_the_table_and_known_to_the_interpreter():
+    page = (HERE.parents[1] / "docs" / "formula-grammar.md").read_text(encoding="utf-8")
+    table = page[page.index("### The functions") :]
+    functions = printed_functions()
+    assert len(functions) > 80
+    for latex, is_drawn in functions.items():
+        assert latex in table, f"docs/formula-grammar.md tells nothing of {latex}"
+        name = latex.removeprefix(r"\operatorname{").rstrip("}").removeprefix("\\")
+        assert is_drawn or name in KNOWN, f"the interpreter does not know {name}"
 
 
 def value(latex: str, **quantities) -> np.ndarray:
