@@ -185,20 +185,20 @@ class Writer:
         return "\n".join([*network, *self._check("\n".join(network)), *self._main()]) + "\n"
 
     def _opening(self) -> list[str]:
-        titles = [("X", leaf) for leaf in self.reading.inputs]
-        titles += [("Y", leaf) for leaf in self.reading.targets]
-        shapes = [f"{leaf.name} {shape_source(leaf.shape)}" for _, leaf in titles]
         title = self.notation.title
         lines = [
-            f'"""{self.model.name}: a network in NumPy, with its derivatives written out by hand.',
+            f'"""{self.model.name}: a neural network in NumPy alone, written by glassnet.',
             "",
-            f"Data: {', '.join(shapes)}, with m examples. {title[0].upper()}{title[1:]}.",
+            f"{title[0].upper()}{title[1:]}; m is the number of examples.",
             "",
         ]
+        for leaf in (*self.reading.inputs, *self.reading.targets):
+            said = f"{called(leaf.name)} {shape_source(leaf.shape)}"
+            lines.append(f"    data      {said:20} {self._kind_of_data(leaf)}".rstrip())
         for number, layer in self.reading.names.layers.items():
             own = [w for w in self.weights if any(w.tensor is v for v in layer._weights)]
             held = ", ".join(f"{w.name} {shape_source(w.shape)}" for w in own)
-            lines.append(f"    layer {number:<3} {type(layer).__name__:20} {held}")
+            lines.append(f"    layer {number:<3} {type(layer).__name__:20} {held}".rstrip())
         lines += [
             "",
             "Run it to train on the examples at its end; put your own in their place.",
@@ -215,6 +215,12 @@ class Writer:
             value = value if self.dtype == "float" else f"{self.dtype}({value})"
             lines += statement(called(name), value, self._word(name), 0)
         return [*lines, "epochs, batch_size = 100, 32", ""]
+
+    def _kind_of_data(self, leaf: Leaf) -> str:
+        if leaf.tensor.dtype.kind != "f":
+            return "integers"
+        sums = any(str(name) == leaf.name for name in self.reading.writer.distributions)
+        return "for each example the entries sum to 1" if sums else ""
 
     def _word(self, name: str) -> str:
         return str(self.scalars[name][0].name).replace("_", " ")
