@@ -146,8 +146,8 @@ class Scalars:
             values = values.reshape(shape)
         values = np.broadcast_to(values, shape)
         for at in np.ndindex(*shape):
-            value: Term = values[at]
-            yield Defined(Entry(quantity, full_index(quantity.shape, at)), value), at
+            entry = Entry(quantity, full_index(quantity.shape, at))
+            yield Defined(entry, values.item(*at)), at
 
     def _shown(self, step: Step) -> Iterator[tuple[Defined, tuple[int, ...]]]:
         """Yield the entries that an equation defines, what has a name called by it."""
@@ -241,8 +241,9 @@ class Scalars:
             text += " A number before a semicolon belongs to the name."
         if self.own_loss is not None:
             text += (
-                " $\\mathcal{L}^{(i)}$ depends on what belongs to example $i$ alone, so derivatives "
-                "by that are taken of $\\mathcal{L}^{(i)}$; those by weights are of $J$, the mean."
+                " $\\mathcal{L}^{(i)}$ depends on what belongs to example $i$ alone, so "
+                "derivatives by that are taken of $\\mathcal{L}^{(i)}$; those by weights are of "
+                "$J$, the mean."
             )
         elif self.per_example:
             short = r"$\mathrm{d}q$ is short for $m \frac{\partial J}{\partial q}$"

@@ -210,13 +210,10 @@ def _cross_entropy(expansion: Expansion, term: Applied, z: Array, t: Array) -> A
 def _one_hot(expansion: Expansion, term: Applied, y: Array) -> Array:
     shape = places(term.shape)
     axis = given(term).get("axis", -1) % len(shape)
-    wide = np.broadcast_to(y, shape)
-
-    def entry(at: tuple[int, ...]) -> Term:
-        number: Term = wide[at]
-        return Indicator("=", number, Number(at[axis]))
-
-    return filled(shape, entry)
+    labels: list[Any] = np.broadcast_to(y, shape).ravel().tolist()
+    numbers = np.indices(shape)[axis].ravel().tolist()
+    hits = [Indicator("=", label, Number(n)) for label, n in zip(labels, numbers, strict=True)]
+    return filled(shape, lambda at: hits[int(np.ravel_multi_index(at, shape))])
 
 
 # --- rows by their number ---------------------------------------------------------------------
@@ -307,8 +304,8 @@ def _max_unpool(expansion: Expansion, term: Applied, g: Array, a: Array, p: Arra
     received: dict[int, list[tuple[tuple[int, ...], Term]]] = {}
     for hits, numbers in _hits(term, a, p):
         for at in np.ndindex(*hits.shape):
-            factors: tuple[Term, Term] = (g[at], hits[at])
-            received.setdefault(int(numbers[at]), []).append((at, product(factors)))
+            gain = product((g.item(*at), hits.item(*at)))
+            received.setdefault(int(numbers[at]), []).append((at, gain))
     cells = np.arange(inside.size).reshape(inside.shape)
     own = _sliding("padded")(cells, -np.array(given(term).get("padding", 0)))
 
