@@ -81,7 +81,7 @@ def test_every_equation_of_the_backward_pass_has_its_rule() -> None:
 
 def test_the_update_is_said_once_for_all_weights() -> None:
     text = " ".join(network(optimizer="adam").derive().text().split())
-    assert text.count("θ ←") == 1
+    assert text.count("θ ← θ − α") == 1
     assert "For each weight θ of W[1], b[1], W[2] and b[2]" in text
 
 
