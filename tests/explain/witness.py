@@ -150,10 +150,12 @@ def drawn_values(derivation: Any, examples: list[np.ndarray]) -> Arrays:
 
 
 # --- side by side -----------------------------------------------------------------------------
-def read(derivation: Any, x: Any, y: Any, *, document: bool = False) -> Interpreter:
+def read(
+    derivation: Any, x: Any, y: Any, *, document: bool = False, placed: Any = None
+) -> Interpreter:
     """Return the interpreter after it has computed what is printed, equations or document."""
     columns = derivation.notation.examples == "columns"
-    placed = placed_weights(derivation.model)
+    placed = placed or placed_weights(derivation.model)
     interpreter = Interpreter(given(derivation, placed, x, y), columns=columns)
     interpreter.run(
         equations_of(derivation.latex()) if document else [s.text for s in derivation.steps]
@@ -165,8 +167,8 @@ def differences(
     derivation: Any, x: Any, y: Any, expected: Computed, *, document: bool = False
 ) -> dict[str, float]:
     """Return by how much, relatively, what is printed differs from what the engine computes."""
-    printed = read(derivation, x, y, document=document)
     placed = placed_weights(derivation.model)
+    printed = read(derivation, x, y, document=document, placed=placed)
     found = {"J": relative(printed["J"], np.float64(expected.cost), 0.0)}
     slopes = as_stated(derivation, placed, expected.slopes)
     largest = max((float(np.linalg.norm(s)) for s in slopes.values()), default=0.0)

@@ -10,6 +10,7 @@ factor   = primary { "^" "{" exponent "}" }
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from interpreter.tokens import END, Token, Unreadable, tokens
@@ -38,6 +39,7 @@ SIZES = tuple(rf"\{size}{side}" for size in ("big", "Big", "bigg", "Bigg") for s
 BRACKETS = {"(": ")", "[": "]", "|": "|"}
 
 
+@lru_cache(maxsize=4096)
 def read_equation(latex: str) -> Equation:
     """Return the equation that a text is."""
     return Parser(latex).equation()
