@@ -8,6 +8,7 @@ from typing import Any
 from glassnet.explain.code.expressions import (
     ARITY,
     PLAIN,
+    PRODUCT,
     SUM,
     Dialect,
     Rule,
@@ -45,6 +46,9 @@ KERAS = Dialect(
     {
         **{name: plain_function(f"ops.{name}", ARITY.get(name, 1)) for name in PLAIN},
         "erfc": lambda d, n, o: Text(f"1 - ops.erf({o[0].text})", SUM),
+        "normal_cdf": lambda d, n, o: Text(
+            f"(1 + ops.erf({o[0].within(PRODUCT)} / 2**0.5)) / 2", PRODUCT
+        ),
         "cast": lambda d, n, o: f"ops.cast({o[0].text}, {literal(n.dtype)})",
         "clip": lambda d, n, o: (
             f"ops.clip({o[0].text}, {bound_text(n, n.op.lower)}, {bound_text(n, n.op.upper)})"
