@@ -51,12 +51,12 @@ def test_printed_equations_give_the_engines_gradients(start):
 
 
 @pytest.mark.parametrize("notation", NOTATIONS)
-@pytest.mark.parametrize("seed", [3, 12, 14, 21, 33])
+@pytest.mark.parametrize("seed", [3, 8, 12, 14, 94])
 def test_the_document_says_the_same(seed, notation):
     """The equations as they stand in the LaTeX document, broken into lines."""
     network = drawn(seed)
     expected = engine(network.model, network.x, network.y)
-    derivation = network.model.derive(notation=notation)
+    derivation = network.model.derive(network.x, network.y, notation=notation)
     found = differences(derivation, network.x, network.y, expected, document=True)
     assert not wrong(found)
 
