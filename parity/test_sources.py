@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import layer_cases
 import numpy as np
 import pytest
 from drawn_models import drawn_case
@@ -124,9 +125,43 @@ def network_trial(name: str) -> Trial:
     return Trial(with_drawn_weights(model, 1), inputs)
 
 
+KINDS: dict[str, tuple[Callable[..., Any], int]] = {
+    "Conv1D": (layer_cases.convolution, 1),
+    "Conv2D": (layer_cases.convolution, 2),
+    "Conv3D": (layer_cases.convolution, 3),
+    "Conv1DTranspose": (layer_cases.transposed, 1),
+    "Conv2DTranspose": (layer_cases.transposed, 2),
+    "DepthwiseConv1D": (layer_cases.depthwise, 1),
+    "DepthwiseConv2D": (layer_cases.depthwise, 2),
+    "SeparableConv1D": (layer_cases.separable, 1),
+    "SeparableConv2D": (layer_cases.separable, 2),
+    "MaxPooling1D": (layer_cases.pooling, 1),
+    "MaxPooling2D": (layer_cases.pooling, 2),
+    "AveragePooling1D": (layer_cases.pooling, 1),
+    "AveragePooling2D": (layer_cases.pooling, 2),
+}
+DRAWS = 4
+
+
+def sliding_trial(name: str, seed: int) -> Trial:
+    """A layer of images or sequences with drawn arguments; every other time of unknown sizes."""
+    gn.utils.clear_session()
+    draw, rank = KINDS[name]
+    arguments, x = draw(np.random.default_rng([seed, *name.encode()]), rank)
+    sizes = (None,) * rank if seed % 2 else x.shape[1:-1]
+    inputs = gn.Input((*sizes, x.shape[-1]))
+    model = gn.Model(inputs, getattr(gn.layers, name)(**arguments)(inputs))
+    return Trial(with_drawn_weights(model, seed), [x])
+
+
 TRIALS: dict[str, Callable[[], Trial]] = {
     **{f"drawn_{seed}": lambda seed=seed: drawn_trial(seed) for seed in range(DRAWN)},  # type: ignore[misc]
     **{f"layer_{n}_{i}": lambda n=n, i=i: layer_trial(n, i) for n, i in LAYERS},  # type: ignore[misc]
+    **{
+        f"sliding_{n}_{s}": lambda n=n, s=s: sliding_trial(n, s)  # type: ignore[misc]
+        for n in KINDS
+        for s in range(DRAWS)
+    },
     **{f"activation_{n}": lambda n=n: activation_trial(n) for n in ACTIVATIONS},  # type: ignore[misc]
     **{f"network_{n}": lambda n=n: network_trial(n) for n in NETWORKS},  # type: ignore[misc]
 }

@@ -117,7 +117,7 @@ class Program:
         tail = self.state_lines(placed) if self.weights else initial_lines(placed)
         tail += ["", "model.eval()", *training]
         if self.weights is not None:
-            tail += vectors.torch_check(self.model)
+            tail += [*([""] if training else []), *vectors.torch_check(self.model)]
         parts = [*self.helpers.values(), *self.classes]
         body = [line for part in parts for line in ["", "", *part]]
         body += [*([""] * (2 if parts else 1)), *made, *tail]
