@@ -212,6 +212,8 @@ def _price(last: Node | None, item: Node, depth: int) -> tuple[float | None, int
             return None, 0
         price = {"relation": _RELATION, "sum": _SUM, "product": _PRODUCT}[item.kind]
         relation = item.kind == "relation" and not depth
+        if item.kind == "relation" and depth:  # of a condition, which is read as one thing
+            price = 2 * _FACTOR
         return inside + price, 0 if relation else depth + 1
     if isinstance(last, Operator):
         comma = last.kind == "punctuation" and last.text in ",;"
