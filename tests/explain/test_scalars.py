@@ -362,7 +362,7 @@ def test_layers_stand_in_order() -> None:
     blocks = scalar_blocks(model.derive(level="scalar"))
     headings = [b.text for b in blocks if isinstance(b, Heading)]
     assert headings == [
-        "Entry by entry", "Layer 1, forward", "Layer 2, forward", "Loss and cost of the examples",
+        "Entry by entry", "Layer 1, forward", "Layer 2, forward", "Loss of an example, and cost",
         "The loss, backward", "Layer 2, backward", "Layer 1, backward",
     ]  # fmt: skip
     assert isinstance(blocks[-1], Paragraph)
@@ -386,4 +386,4 @@ def test_a_large_network_is_refused() -> None:
     with pytest.raises(ValueError, match=r"2008 of them.*300 are the most") as error:
         model.derive(level="scalar")
     assert 'derive(level="matrix")' in str(error.value)
-    assert 'derive().why("b2", index=(0, 0))' in str(error.value)
+    assert 'derive().why("W1", index=(0, 0))' in str(error.value)

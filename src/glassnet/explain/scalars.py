@@ -56,7 +56,7 @@ def _count(step: Step) -> int:
 
 def _example_of_why(derivation: Derivation) -> str:
     trained = [derivation.names.of[id(v)] for v in derivation.recorded.variables]
-    name = str(trained[-1]) if trained else "W1"
+    name = str(trained[0]) if trained else "W1"
     for step in derivation.steps:
         if step.name == f"d{name}":
             index = tuple(0 for size in step.equation.quantity.shape)
@@ -205,7 +205,7 @@ class Scalars:
             lines = [line for line in self.lines if line.step.phase == phase]
             for layer, group in groupby(lines, key=lambda line: line.step.layer):
                 title = f"Layer {layer}, forward" if phase == "forward" else (
-                    "Loss and cost of the examples")  # fmt: skip
+                    "Loss of an example, and cost")  # fmt: skip
                 yield Heading(title, 2)
                 yield from (self.formula(line) for line in group)
         told: set[str] = set()
@@ -273,7 +273,7 @@ class Scalars:
             return "The examples meet here, so what comes back from all of them is added up."
         if isinstance(line.chain, (Sum, Over)):
             return "What is used in several places receives the sum of what comes back from them."
-        return "The chain rule: the derivative by what it is used for, times the slope of that."
+        return "Chain rule: the derivative by what is computed from it, times the slope of that."
 
 
 def _own_loss(forward: list[Defined], costs: list[Quantity]) -> Quantity | None:
