@@ -8,8 +8,21 @@ from typing import Any
 import numpy as np
 
 from glassnet.explain.code.expressions import (
-    ARITY, COMPARISON, PLAIN, PRODUCT, SUM, Dialect, Rule, Text, axes_text, bound_text,
-    forward_only, kept_text, plain_function, shape_text, whole_shape_text,
+    ARITY,
+    COMPARISON,
+    PLAIN,
+    PRODUCT,
+    SUM,
+    Dialect,
+    Rule,
+    Text,
+    axes_text,
+    bound_text,
+    forward_only,
+    kept_text,
+    plain_function,
+    shape_text,
+    whole_shape_text,
 )
 from glassnet.explain.code.literals import NotSayable, array, literal
 from glassnet.graph.tensor import Constant
