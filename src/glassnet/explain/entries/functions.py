@@ -247,7 +247,7 @@ def _scatter(expansion: Expansion, term: Applied, g: Array, y: Array) -> Array:
 
     def entry(at: tuple[int, ...]) -> Term:
         hits = [
-            product((Indicator("=", numbers[n], Number(at[0])), g[(*n, *at[1:])]))
+            product((Indicator("=", numbers.item(*n), Number(at[0])), g.item(*n, *at[1:])))
             for n in np.ndindex(*numbers.shape)
         ]
         found = gathered("sum", hits)
