@@ -373,3 +373,95 @@ def test_errors():
         numpy_source(model, notation="cours")
     with pytest.raises(ValueError, match="'trained'"):
         numpy_source(model, weights="train")
+
+
+class Doubling(layers.NumpyLayer):
+    """A brick with forward and backward in NumPy."""
+
+    def forward(self, X):
+        return 2 * X
+
+    def backward(self, dY):
+        return 2 * dY
+
+
+def test_a_brick_in_python_of_its_own_is_an_error_and_a_composed_one_is_not(tmp_path, float64):
+    model = gn.Sequential([gn.Input((2,)), Doubling(), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match=r"'Doubling', which computes in Python.*glassnet.ops"):
+        numpy_source(model)
+    composed = gn.Sequential([
+        gn.Input((2,)), layers.Lambda(lambda x: np.tanh(x) * 2 + 1), layers.Dense(1),
+    ])  # fmt: skip
+    composed.compile("sgd", lambda y, p: np.sum(np.abs(y - p) ** 1.5, axis=-1))
+    rng = np.random.default_rng(0)
+    write(tmp_path, "composed", composed, rng.normal(size=(4, 2)), rng.normal(size=(4, 1)), 1e-12)
+    assert not failures(run(tmp_path))
+
+
+class Own(gn.Model):
+    """A model of one's own, which is called and not wired."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.last = layers.Dense(3, "tanh"), layers.Dense(1)
+
+    def call(self, inputs):
+        h = self.first(inputs)
+        return self.last(h * h + inputs[:, :1])
+
+
+def test_a_model_of_ones_own_needs_data(tmp_path, float64):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(4, 2)), rng.normal(size=(4, 1))
+    model = Own()
+    model.compile("rmsprop", "mse")
+    model(x)
+    with pytest.raises(ValueError, match="Pass a batch"):
+        numpy_source(model)
+    write(tmp_path, "own", model, x, y, 1e-12, given=True)
+    assert not failures(run(tmp_path))
+
+
+def test_frozen_layers_and_weights_kept_for_predictions(tmp_path, float64):
+    model = gn.Sequential([
+        gn.Input((3,)), layers.Dense(4, "relu"), layers.BatchNormalization(momentum=0.5),
+        layers.GaussianNoise(0.1), layers.Dense(2),
+    ])  # fmt: skip
+    model.layers[0].trainable = False
+    model.compile("adam", "mse")
+    rng = np.random.default_rng(0)
+    write(tmp_path, "frozen", model, rng.normal(size=(6, 3)), rng.normal(size=(6, 2)), 1e-12)
+    assert not failures(run(tmp_path))
+    space = {"__name__": "program"}
+    exec(numpy_source(model), space)
+    x = rng.normal(size=(5, 3))
+    expected = model.predict(x, verbose=0)
+    np.testing.assert_allclose(space["predict"](x, space["load"]()), expected, rtol=1e-12)
+
+
+def test_labels_that_are_given_and_training_that_learns():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(40, 2)).astype("float32")
+    labels = (x[:, 0] * x[:, 1] > 0).astype(int)
+    model = gn.Sequential([gn.Input((2,)), layers.Dense(8, "tanh"), layers.Dense(2, "softmax")])
+    model.compile(gn.optimizers.Adam(0.05), "sparse_categorical_crossentropy")
+    space = {"__name__": "program"}
+    exec(numpy_source(model, x, labels, notation="course"), space)
+    X, y = x.T, labels.reshape(1, -1)
+    before = space["predict"](X, space["load"]()).argmax(axis=0)
+    after = space["predict"](X, space["train"](X, y, space["load"]())).argmax(axis=0)
+    assert np.mean(after == labels) > 0.95 > np.mean(before == labels)
+
+
+def test_a_name_that_someone_else_chose_is_no_code():
+    name = 'a""" + print("run") + """\\\n'
+    network = [gn.Input((2,)), layers.Dense(1, name=name + "layer")]
+    model = gn.Sequential(network, name=name)
+    model.compile("sgd", "mse")
+    tree = ast.parse(numpy_source(model, weights="fresh"))
+    title = ast.get_docstring(tree).split("\n")[0]
+    assert (
+        title
+        == "a___ + print(_run_) + _____: a neural network in NumPy alone, written by glassnet."
+    )

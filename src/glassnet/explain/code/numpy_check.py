@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from glassnet.engines import Program
-from glassnet.explain.code.reading import Leaf, Reading, called
 from glassnet.explain.code.layout import WIDTH
+from glassnet.explain.code.reading import Leaf, Reading, called
 from glassnet.explain.code.terms import number_source, shape_source
 from glassnet.explain.recorded import RecordedStep
 from glassnet.graph.dimension import Dim
@@ -32,19 +31,6 @@ ENTRIES = 3
 TOLERANCES = {"float32": 1e-5, "float64": 1e-10}
 NOISE = 1e-6
 """Below this part of the largest, a derivative is rounding alone; its weight is not compared."""
-
-
-@dataclass(frozen=True)
-class Vectors:
-    """What ``--check`` compares.
-
-    Args:
-        lines: the source that makes the examples.
-        expected: by what is compared, the norm and the first entries.
-    """
-
-    lines: list[str]
-    expected: dict[str, tuple[float, list[float]]]
 
 
 # --- the examples -------------------------------------------------------------------------------

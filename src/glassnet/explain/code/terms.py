@@ -321,7 +321,8 @@ def literal_source(value: Any) -> str:
         inner = ", ".join(map(literal_source, value))
         return f"({inner}{',' if len(value) == 1 else ''})"
     if isinstance(value, str):
-        return f'"{value}"' if '"' not in value else repr(value)
+        plain = repr(value) == f"'{value}'" and '"' not in value
+        return f'"{value}"' if plain else repr(value)
     return number_source(value) if isinstance(value, float) else repr(value)
 
 
