@@ -181,7 +181,7 @@ def _update(derivation: Derivation) -> Iterator[Block]:
         yield Paragraph(told_states)
     lines, shared = _by_weight(derivation, steps)
     weights = {id(v): v for v in derivation.recorded.variables}
-    groups: dict[tuple[str, ...], list[Variable]] = {}
+    groups: dict[tuple[tuple[str, str], ...], list[Variable]] = {}
     for key, own in lines.items():
         general = tuple(_general(derivation, own, weights[key]))
         groups.setdefault(general, []).append(weights[key])
@@ -192,7 +192,7 @@ def _update(derivation: Derivation) -> Iterator[Block]:
             continue
         names = listing([f"${name_latex(derivation.names.of[id(w)])}$" for w in owners])
         yield Paragraph(f"For each weight $\\theta$ of {names}:")
-        yield from (Formula(latex) for latex in general)
+        yield from (Formula(latex, space) for latex, space in general)
     yield from (formula_of(derivation, s) for s in shared if s.inside.target is not None)
 
 
@@ -260,15 +260,21 @@ def _owner(derivation: Derivation, step: Step) -> Variable | None:
     return next((v for v in derivation.recorded.variables if of and names[id(v)] == of), None)
 
 
-def _general(derivation: Derivation, steps: list[Step], weight: Variable) -> Iterator[str]:
-    """The equations with θ in place of the weight, and what is computed for it named after it."""
+def _general(
+    derivation: Derivation, steps: list[Step], weight: Variable
+) -> Iterator[tuple[str, str]]:
+    """The equations with θ in place of the weight, and what is computed for it named after it.
+
+    Each comes with the space of its left side where that tells more than the right side does.
+    """
     own = derivation.names.of[id(weight)]
     theta = Name("theta")
     between = [s.inside.name for s in steps if s.inside.target is None]
 
     def new(name: Name) -> Name:
         if name in between:
-            place = between.index(name) + 1 if len(between) > 1 else 0
+            alike = [n for n in between if n.letter == name.letter]
+            place = alike.index(name) + 1 if len(alike) > 1 else 0
             return Name(name.letter, of=theta, index=place)
         return _renamed(name, own, theta)
 
@@ -280,7 +286,9 @@ def _general(derivation: Derivation, steps: list[Step], weight: Variable) -> Ite
     for step in steps:
         relation = "=" if step.inside.target is None else r"\leftarrow"
         left = name_latex(new(step.equation.name))
-        yield rf"{left} {relation} {derivation.printer.print(renamed(step.equation.term))}"
+        latex = rf"{left} {relation} {derivation.printer.print(renamed(step.equation.term))}"
+        settled = step.equation.term.shape == step.equation.quantity.shape
+        yield latex, "" if settled else step.space
 
 
 def _renamed(name: Name, own: Name, theta: Name) -> Name:

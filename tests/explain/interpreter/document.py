@@ -34,12 +34,13 @@ def equations_of(document: str) -> list[Equation]:
             continue
         tag = _TAG.search(piece["display"])
         body = _joined(_unfitted(_TAG.sub("", piece["display"])))
-        if tag:
+        text = f"{body} \\in {tag[1]}" if tag else body
+        if weights and r"\theta" in body:
+            general.append(read_equation(text))
+        elif tag:
             found += for_each(general, weights)
             general, weights = [], []
-            found.append(read_equation(f"{body} \\in {tag[1]}"))
-        elif weights:
-            general.append(read_equation(body))
+            found.append(read_equation(text))
     return found + list(for_each(general, weights))
 
 
