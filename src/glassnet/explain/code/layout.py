@@ -52,10 +52,23 @@ def _broken(source: str, head: str, indent: int) -> list[str]:
             *(line for item in items for line in _piece(item, indent + 4)),
             f"{inner[4:]}{source[closing:]}",
         ]
+    if source[opening] == "{" and all(len(item) < WIDTH // 2 for item in items):
+        lines += _filled(items, inner)
+    else:
+        for item in items:
+            lines += _piece(item, indent + 4, ",")
+    return [*lines, f"{inner[4:]}{source[closing:]}"]
+
+
+def _filled(items: Sequence[str], space: str) -> list[str]:
+    """Items on as few lines as hold them."""
+    lines = [space]
     for item in items:
-        lines += _piece(item, indent + 4, ",")
-    rest = source[closing:]
-    return [*lines, f"{inner[4:]}{rest}"]
+        text = f"{item},"
+        if len(lines[-1]) + len(text) + 1 > WIDTH:
+            lines.append(space)
+        lines[-1] += text if lines[-1] == space else f" {text}"
+    return lines
 
 
 def _piece(text: str, indent: int, after: str = "") -> list[str]:
