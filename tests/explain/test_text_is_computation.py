@@ -51,7 +51,7 @@ def test_printed_equations_give_the_engines_gradients(start):
 
 
 @pytest.mark.parametrize("notation", NOTATIONS)
-@pytest.mark.parametrize("seed", [3, 8, 12, 14, 94])
+@pytest.mark.parametrize("seed", [3, 8, 14, 94, 116])
 def test_the_document_says_the_same(seed, notation):
     """The equations as they stand in the LaTeX document, broken into lines."""
     network = drawn(seed)
