@@ -19,7 +19,7 @@ LEVELS = [
     {"utils", "datasets", "testing"},
     {"activations", "initializers", "regularizers", "constraints", "schedules"},
     {"layers"},
-    {"losses", "metrics", "optimizers", "callbacks"},
+    {"losses", "metrics", "optimizers", "callbacks", "minimization"},
     {"models"},
     {"files", "explain", "plots", "backend", "saving"},
     {"cli"},

@@ -79,7 +79,7 @@ class SecondOrder(Optimizer):
     def update_step(self, gradient: Tensor, variable: Variable, learning_rate: Tensor) -> None:
         raise TypeError(
             f"{type(self).__name__} needs the loss itself, not only its gradient: use it in "
-            "compile() and fit(), or in glassnet.curvature.minimize(f, x0)."
+            "compile() and fit(), or in gn.minimize(f, x0, method=…)."
         )
 
     def finished(self, move: Move) -> None:
