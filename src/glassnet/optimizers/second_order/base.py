@@ -35,6 +35,7 @@ class Move:
         rate: what the step was multiplied by: the line search's, or the learning rate.
         damping: what was added to the curvature.
         notes: sentences worth telling: negative curvature met, a step refused.
+        state: new values of the optimizer's variables, which hold from when the step is taken.
     """
 
     x: Vector
@@ -46,6 +47,7 @@ class Move:
     rate: float = 1.0
     damping: float | None = None
     notes: list[str] = field(default_factory=list)
+    state: dict[Variable, Any] = field(default_factory=dict)
 
     @property
     def decrease(self) -> float:
@@ -74,6 +76,9 @@ class SecondOrder(Optimizer):
         Args:
             problem: the loss on this batch, a function of one vector.
             x: all trainable weights as one vector, in float64.
+
+        It changes no variable: a move may be thrown away. What is to be kept for the next one goes
+        into ``Move.state``.
         """
 
     def update_step(self, gradient: Tensor, variable: Variable, learning_rate: Tensor) -> None:
@@ -83,8 +88,10 @@ class SecondOrder(Optimizer):
         )
 
     def finished(self, move: Move) -> None:
-        """Count the step, and keep what there is to tell of it."""
+        """Take over the new state, count the step, and keep what there is to tell of it."""
         self.last = move
+        for variable, value in move.state.items():
+            variable.assign(value)
         self._iterations.assign(self._iterations.value + 1)
 
     def rate(self) -> float:
