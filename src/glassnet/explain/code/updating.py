@@ -15,7 +15,7 @@ from glassnet.explain.code.layout import paired, statement
 from glassnet.explain.code.reading import Reading, called, names_in
 from glassnet.explain.code.terms import NumpyPrinter, is_negative
 from glassnet.explain.equations import Equation
-from glassnet.formulas import Name, Quantity, Reduced, Sum, Term
+from glassnet.formulas import Name, Number, Product, Quantity, Reduced, Sum, Term
 
 Item = TypeVar("Item")
 
@@ -164,6 +164,8 @@ class Updating:
             target = f'state["{e.name}"]'
         added = _added(e)
         if added is None:
+            if self.dtype != "float" and e.quantity.shape:
+                target += "[:]"  # the array keeps its dtype
             return statement(target, printer.value(e.term, e.quantity.shape), "", indent)
         if is_negative(added):
             return statement(f"{target} -=", printer.print(-added), "", indent)
@@ -258,17 +260,38 @@ def _arranged(items: Sequence[Item], before: Callable[[Item, Item], bool]) -> li
 
 
 def _added(e: Equation) -> Term | None:
-    """For ``q ← q + rest`` the rest."""
+    """For ``q ← q + rest`` the rest; ``(1 - c) q`` is q and -c q, which rounds less."""
     if not isinstance(e.term, Sum):
         return None
     own = Quantity(e.name, e.quantity.shape)
-    rest = [t for t in e.term.terms if t != own]
-    if len(rest) != len(e.term.terms) - 1:
+    rest: list[Term] = []
+    found = False
+    for t in e.term.terms:
+        beside = None if found else _beside_one(t, own)
+        found = found or beside is not None
+        if beside != Number(0):
+            rest.append(t if beside is None else beside)
+    if not found or not rest:
         return None
-    found = rest[0]
+    total = rest[0]
     for t in rest[1:]:
-        found = found + t
-    return found if found.shape == own.shape or found.shape == () else None
+        total = total + t
+    return total if total.shape in (own.shape, ()) else None
+
+
+def _beside_one(term: Term, own: Quantity) -> Term | None:
+    """For ``q`` and ``(1 + c) q`` what stands beside q, 0 or ``c q``; None for anything else."""
+    if term == own:
+        return Number(0)
+    if not isinstance(term, Product) or term.factors != (own,) or len(term.scalars) != 1:
+        return None
+    (front,) = term.scalars
+    if term != front * own or not isinstance(front, Sum) or Number(1) not in front.terms:
+        return None
+    rest: Term = Number(0)
+    for t in front.terms:
+        rest = rest if t == Number(1) else rest + t
+    return rest * own
 
 
 def _without_single_entries(equations: Sequence[Equation]) -> list[Equation]:
