@@ -60,12 +60,12 @@ __version__ = "0.1.0"
 
 
 def _explain() -> _Any:
-    """The readers of models; loaded when first asked for, so that importing glassnet stays quick."""
+    """The readers of models; loaded when first asked for, so that an import stays quick."""
     return _import_module("glassnet.explain")
 
 
 _use_readers(_explain)
-_use_display(lambda tensor: _explain().tensor_html(tensor))  # type: ignore[no-any-return]
+_use_display(lambda tensor: _explain().tensor_html(tensor))
 
 
 def __getattr__(name: str) -> _Any:

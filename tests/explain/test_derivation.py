@@ -141,7 +141,7 @@ def test_uncompiled() -> None:
 
 
 def test_unknown_notation_and_level() -> None:
-    with pytest.raises(ValueError, match="notation.*'keras'"):
+    with pytest.raises(ValueError, match=r"notation.*'keras'"):
         network().derive(notation="cours")
     with pytest.raises(ValueError, match="level"):
         network().derive(level="tensor")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).parents[2] / "docs" / "derivations"
-PAGES = {path: text for path, text in runpy.run_path(str(FOLDER / "build.py"))["pages"]()}
+PAGES: dict[Path, str] = dict(runpy.run_path(str(FOLDER / "build.py"))["pages"]())
 
 
 @pytest.mark.parametrize("path", sorted(PAGES), ids=lambda p: p.name)

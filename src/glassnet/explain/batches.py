@@ -1,4 +1,4 @@
-"""The batch that a derivation is recorded for: the person's own, or shapes made up for the model."""
+"""The batch that a derivation is recorded for: the person's own, or one of the right shapes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ def batch_for(model: Model, x: Any, y: Any, what: str) -> Batch:
         raise ValueError(f"{what}: x was given without targets. Write derive(x, y).")
     dtype = np.dtype(model.dtype)
 
-    def array(value: Any) -> np.ndarray:
+    def array(value: Any) -> np.ndarray | None:
+        if value is None:
+            return None  # an output without a loss has no target
         found = np.asarray(value)
         return found.astype(dtype) if found.dtype.kind == "f" else found
 

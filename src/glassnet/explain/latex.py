@@ -163,7 +163,7 @@ class LatexPrinter:
     def _transposed(self, term: Transposed) -> tuple[str, int]:
         if isinstance(term.term, Quantity):
             text = name_latex(term.term.name)
-            if text.endswith("]}") or text.endswith(")}"):
+            if text.endswith(("]}", ")}")):
                 return text[:-1] + r"\top}", 3
             if "^" not in text:
                 return text + r"^{\top}", 3

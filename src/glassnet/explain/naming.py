@@ -106,7 +106,7 @@ def _number_layers(step: RecordedStep, names: Names) -> dict[int, tuple[int, int
     of_layer: dict[int, int] = {}
     count: dict[int, int] = {}
     made: dict[int, int] = {}
-    total = {}
+    total: dict[int, int] = {}
     for call in step.calls:
         total[id(call.layer)] = total.get(id(call.layer), 0) + 1
     for call in step.calls:

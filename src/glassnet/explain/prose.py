@@ -29,7 +29,8 @@ CONVENTIONS = {
     ),
     "torch": (
         "Examples are rows: $m$ of them make a batch. A layer stores its weights with a row for "
-        "each unit, so it computes $Z = A W^{\\top} + b$. $\\mathrm{d}Q$ is short for "
+        "each unit, so it computes $Z = A W^{\\top} + b$. Images and kernels of convolutions are "
+        "written as they run, channels last. $\\mathrm{d}Q$ is short for "
         "$\\frac{\\partial J}{\\partial Q}$ and has the shape of $Q$."
     ),
 }

@@ -31,7 +31,9 @@ class Explained:
     def derive(
         self, x: Any = None, y: Any = None, *, notation: str | None = None, level: str = "matrix"
     ) -> Derivation:
-        r"""Return backpropagation through this network, written out: forward, cost, backward, update.
+        r"""Return backpropagation through this network, written out.
+
+        Forward pass, cost, the derivative by every quantity, update.
 
         Args:
             x: inputs of a batch; with ``y`` every quantity has its value, and every derivative
@@ -56,7 +58,7 @@ class Explained:
         >>> print(d.unicode("dW1"))
         dW[1] = 1/m · dZ[1] Xᵀ
         """
-        return readers().derive(self, x, y, notation=notation, level=level)  # type: ignore[no-any-return]
+        return readers().derive(self, x, y, notation=notation, level=level)
 
     def code(
         self,
@@ -87,7 +89,7 @@ class Explained:
         >>> "dW1 = X.T @ dZ1" in model.code()
         True
         """
-        return readers().code_of(self, framework, notation=notation, weights=weights)  # type: ignore[no-any-return]
+        return readers().code_of(self, framework, notation=notation, weights=weights)
 
     def _repr_html_(self) -> str:
-        return readers().model_html(self)  # type: ignore[no-any-return]
+        return readers().model_html(self)

@@ -9,7 +9,6 @@ alone would say something else.
 from __future__ import annotations
 
 import re
-
 import unicodedata
 from functools import lru_cache
 
