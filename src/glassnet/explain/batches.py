@@ -61,15 +61,7 @@ def batch_for(model: Model, x: Any, y: Any, what: str) -> Batch:
 
 def shaped_batch(model: Model, what: str) -> Batch:
     """Return zeros in the shapes of inputs and targets, a batch of two."""
-    try:
-        inputs = model.inputs
-    except (ValueError, AttributeError) as error:
-        raise ValueError(
-            f"{what}: a model of one's own tells its input only by being called. Pass a batch: "
-            "derive(x, y)."
-        ) from error
-    arrays = [np.zeros(_known(t.shape, what), t.dtype) for t in inputs]
-    x = pack_like(model.input, arrays)
+    x = _inputs_for(model, what)
     with recording():
         outputs = model(x, training=False)
     names = model.names_of_outputs(outputs)
@@ -82,6 +74,23 @@ def shaped_batch(model: Model, what: str) -> Batch:
     return Batch(x, targets[0] if len(targets) == 1 else targets, None)
 
 
+def _inputs_for(model: Model, what: str) -> Any:
+    try:
+        inputs = model.inputs
+    except (ValueError, AttributeError):
+        if model.first_inputs is None:
+            raise ValueError(
+                f"{what}: {model.name!r} has not been called yet, so its inputs are not known. "
+                "Call it on a batch first."
+            ) from None
+        # A model of one's own is known by what it was called on.
+        return map_structure(
+            lambda spec: np.zeros(_known(spec.shape, what), spec.dtype or model.dtype),
+            model.first_inputs,
+        )
+    return pack_like(model.input, [np.zeros(_known(t.shape, what), t.dtype) for t in inputs])
+
+
 def losses_by_output(model: Model, names: list[str]) -> list[Any]:
     """Return what was compiled as the loss of each output."""
     from glassnet.models.compiled import by_output
@@ -91,7 +100,7 @@ def losses_by_output(model: Model, names: list[str]) -> list[Any]:
 
 def _known(shape: Any, what: str) -> tuple[int, ...]:
     sizes = tuple(2 if i == 0 else size for i, size in enumerate(shape))
-    if any(isinstance(size, Dim) for size in sizes):
+    if any(size is None or isinstance(size, Dim) for size in sizes):
         raise ValueError(
             f"{what}: the input has sizes that only data tell, {shape}. Pass a batch: derive(x, y)."
         )
