@@ -10,7 +10,6 @@ import numpy as np
 MOST = 6
 """How many rows and columns are shown; the dots between the corners count as one."""
 DIGITS = 4
-DOTS = "…"
 
 
 def abbreviated(value: np.ndarray, *, examples: bool = False) -> tuple[str, ...]:
@@ -26,12 +25,12 @@ def abbreviated(value: np.ndarray, *, examples: bool = False) -> tuple[str, ...]
      0.5    -1.25
     12       1e-9
     >>> print("\\n".join(abbreviated(np.arange(100.0).reshape(10, 10))))
-     0   1   2  …   8   9
-    10  11  12  …  18  19
-    20  21  22  …  28  29
-     ⋮   ⋮   ⋮  ⋱   ⋮   ⋮
-    80  81  82  …  88  89
-    90  91  92  …  98  99
+     0   1   2  ...   8   9
+    10  11  12  ...  18  19
+    20  21  22  ...  28  29
+     :   :   :  ...   :   :
+    80  81  82  ...  88  89
+    90  91  92  ...  98  99
     """
     value = np.asarray(value)
     if value.size == 0:
@@ -69,7 +68,8 @@ def _slice(value: np.ndarray, examples: bool) -> tuple[str, np.ndarray]:
 def _lines(matrix: np.ndarray) -> list[str]:
     rows, columns = (_corners(n) for n in matrix.shape)
     texts = [
-        [number(matrix[i, j]) if i >= 0 and j >= 0 else _dots(i, j) for j in columns] for i in rows
+        [number(matrix[i, j]) if i >= 0 and j >= 0 else ":" if j >= 0 else "..." for j in columns]
+        for i in rows
     ]
     aligned = [_aligned([row[j] for row in texts]) for j in range(len(columns))]
     return ["  ".join(cells).rstrip() for cells in zip(*aligned, strict=True)]
@@ -80,10 +80,6 @@ def _corners(count: int) -> list[int]:
     if count <= MOST:
         return list(range(count))
     return [0, 1, 2, -1, count - 2, count - 1]
-
-
-def _dots(i: int, j: int) -> str:
-    return "⋱" if i < 0 and j < 0 else "⋮" if i < 0 else DOTS
 
 
 def _aligned(cells: Sequence[str]) -> list[str]:

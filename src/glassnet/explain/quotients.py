@@ -248,7 +248,7 @@ def _entries(
     scale = float(np.abs(flat).max(initial=0.0))
     shown = int(np.abs(flat).argmax())
     worst, found, verdict = 0.0, Check(0.0, 0.0, 0.0), "agrees"
-    places = list(places)
+    places = sorted(places, key=lambda place: -abs(flat[place]))
     measured: list[float] = []
     for place in places:
         direction = np.zeros(slope.size)

@@ -142,10 +142,16 @@ class Chain:
     def _examples(self) -> Iterator[Block]:
         found = self.contributions
         yield Heading("The examples behind it", 1)
+        if not found.values.any():
+            yield Paragraph(
+                f"On this batch `d{self.entry}` is {number(found.gradient)}, and no example "
+                "contributes to it: what comes back by way of the weight is 0 for each of them."
+            )
+            return
         yield Paragraph(
-            f"On this batch `d{self.entry}` is {number(found.gradient)}: descent pushes the weight "
-            f"{direction(found.gradient)}. It is the sum of what the examples contribute, each "
-            "the derivative of its own share of the cost."
+            f"On this batch `d{self.entry}` is {number(found.gradient)}, so descent moves the "
+            f"weight {direction(found.gradient)}. It is the sum of what the examples contribute, "
+            "each the derivative of its own share of the cost."
         )
         rows = tuple(
             (label, "" if loss is None else number(loss), number(value), direction(value))
