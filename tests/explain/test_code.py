@@ -361,6 +361,21 @@ def test_it_reads_as_the_derivation():
     assert "    Z1 = X @ W1.T + b1  # (m, 15)" in numpy_source(digits()[0], notation="torch")
 
 
+def test_updates_that_are_alike_are_one_loop():
+    model = gn.Sequential([gn.Input((4,)), layers.Dense(3, "tanh"), layers.Dense(1)])
+    model.compile(gn.optimizers.Adam(0.01, weight_decay=0.1, global_clipnorm=1.0), "mse")
+    model.optimizer.exclude_from_weight_decay(var_names=["bias"])
+    source = numpy_source(model)
+    body = source[source.index("def update") : source.index("# --- training")].split("\n")
+    assert "    U_a = np.sqrt(sum(np.sum(grads[k] ** 2) for k in grads))" in body
+    loops = [line for line in body if "for k in (" in line]
+    assert loops == [
+        '    for k in ("W1", "W2"):',
+        '    for k in ("b1", "b2"):',
+    ]
+    assert sum("0.1 * eta * parameters[k]" in line for line in body) == 1
+
+
 def test_functions_of_formulas_have_names_of_their_own():
     for function in FUNCTIONS.values():
         if function.source:
@@ -419,14 +434,12 @@ class Own(gn.Model):
         return self.last(h * h + inputs[:, :1])
 
 
-def test_a_model_of_ones_own_needs_data(tmp_path, float64):
+def test_a_model_of_ones_own(tmp_path, float64):
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(4, 2)), rng.normal(size=(4, 1))
     model = Own()
     model.compile("rmsprop", "mse")
     model(x)
-    with pytest.raises(ValueError, match="Pass a batch"):
-        numpy_source(model)
     write(tmp_path, "own", model, x, y, 1e-12, given=True)
     assert not failures(run(tmp_path))
 

@@ -110,7 +110,10 @@ def _optimizer_for(model: Model) -> Any:
     optimizer = model.optimizer
     if optimizer is None or optimizer.built:
         return optimizer
-    return type(optimizer).from_config(optimizer.get_config())
+    copied = type(optimizer).from_config(optimizer.get_config())
+    for told in ("_undecayed", "_undecayed_names"):  # by exclude_from_weight_decay
+        setattr(copied, told, getattr(optimizer, told))
+    return copied
 
 
 def _tensors(structure: Any) -> list[Tensor]:

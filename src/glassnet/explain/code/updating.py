@@ -6,9 +6,11 @@ else is read after its update; the order follows from that.
 
 from __future__ import annotations
 
+import operator
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import TypeVar
 
 from glassnet.explain.code.layout import paired, statement
@@ -58,10 +60,32 @@ class Updating:
         for variable, slope in zip(step.variables, step.gradients, strict=True):
             own = names.of[id(variable)]
             self.gradients[str(own)] = {str(own.d), str(names.of.get(id(slope), own.d))}
-        self.equations = _without_single_entries(reading.updates)
+        self.equations = self._joined(_without_single_entries(reading.updates))
         self.reads = {id(e): names_in([e.term]) for e in self.equations}
         self.settled = {str(names.of[id(v)]) for v in reading.writer._states.values()}
         self.temporary = {str(e.name) for e in self.equations if e.target is None}
+
+    # --- sums over all gradients --------------------------------------------------------------
+    def weight_of(self, term: Term) -> str:
+        """Return the only weight whose gradient a term mentions; empty for none or several."""
+        names = names_in([term])
+        found = [w for w, slopes in self.gradients.items() if names & slopes]
+        return found[0] if len(found) == 1 else ""
+
+    def _joined(self, equations: Sequence[Equation]) -> list[Equation]:
+        """Sums over the weights' gradients that were cut for their length, in one piece again."""
+        uses = Counter(name for e in equations for name in names_in([e.term]))
+        parts: dict[str, Term] = {}
+        result = []
+        for e in equations:
+            term = _replaced(e.term, parts) if parts else e.term
+            summands = term.terms if isinstance(term, Sum) else ()
+            sums = bool(summands) and all(map(self.weight_of, summands)) and e.target is None
+            if sums and e.quantity.shape == () and uses[str(e.name)] == 1:
+                parts[str(e.name)] = term
+            else:
+                result.append(replace(e, term=term))
+        return result
 
     # --- the lines ----------------------------------------------------------------------------
     @property
@@ -73,16 +97,23 @@ class Updating:
         """Return the body of ``update``, which keeps these scalars."""
         dropped = self.scalars - kept
         body: list[str] = []
-        pending: list[Group] = []
+        run: list[Group] = []
         for group in self._ordered():
-            if not group.weight and {str(e.name) for e in group.equations} <= dropped:
-                continue
-            if pending and not self._same(pending[0], group):
-                body += self._group_lines(pending)
-                pending = []
-            pending.append(group)
-        body += self._group_lines(pending)
-        return [*self._opening(kept), *body]
+            if group.weight:
+                run.append(group)
+            elif not {str(e.name) for e in group.equations} <= dropped:
+                body += self._run_lines(run) + self._written(group, "", 4)
+                run = []
+        return [*self._opening(kept), *body, *self._run_lines(run)]
+
+    def _run_lines(self, run: Sequence[Group]) -> list[str]:
+        """The lines of the groups of some weights, those that are alike in one loop."""
+        alike: dict[str, list[Group]] = {}
+        for i, group in enumerate(run):
+            apart = any(self._before(other, group) for other in run[:i])
+            text = "\n".join(self._written(group)) + (str(i) if apart else "")
+            alike.setdefault(text, []).append(group)
+        return [line for groups in alike.values() for line in self._group_lines(groups)]
 
     def _opening(self, scalars: set[str]) -> list[str]:
         kept = [called(letter) for letter in self.letters]
@@ -114,14 +145,7 @@ class Updating:
             found |= mentioned
         return found
 
-    def _same(self, first: Group, second: Group) -> bool:
-        if not first.weight or not second.weight:
-            return False
-        return self._written(first) == self._written(second)
-
     def _group_lines(self, groups: Sequence[Group]) -> list[str]:
-        if not groups:
-            return []
         weights = [g.weight for g in groups]
         if len(groups) == 1:
             return self._written(groups[0], f'"{weights[0]}"', 4)
@@ -137,12 +161,13 @@ class Updating:
     def _written(self, group: Group, key: str = "k", indent: int = 8) -> list[str]:
         """The lines of a group, the weight called by ``key``."""
         own = {str(e.name) for e in group.equations} & self.temporary if group.weight else set()
+        made = [str(e.name) for e in group.equations]
         letter = self._free_letter
         places = {
             name: f"{letter}{i}" if len(own) > 1 else letter
-            for i, name in enumerate(sorted(own), 1)
+            for i, name in enumerate((n for n in made if n in own), 1)
         }
-        printer = NumpyPrinter(self._namer(group.weight, key, places), self.dtype)
+        printer = _Printer(self, self._namer(group.weight, key, places))
         lines: list[str] = []
         for e in group.equations:
             if e.target is None:
@@ -238,6 +263,32 @@ class Updating:
         return changes and other in self.reads[id(first)]
 
 
+class _Printer(NumpyPrinter):
+    """Prints the terms of an update; a sum of alike terms, one for each weight, is a loop."""
+
+    def __init__(self, updating: Updating, name: Callable[[Name], str]) -> None:
+        super().__init__(name, updating.dtype)
+        self.updating = updating
+
+    def _sum(self, term: Sum) -> tuple[str, int]:
+        alike: dict[str, list[Term]] = {}
+        for t in term.terms:
+            weight = self.updating.weight_of(t)
+            if weight:
+                inner = NumpyPrinter(self.updating._namer(weight, "k", {}), self.dtype)
+                alike.setdefault(inner.print(t), []).append(t)
+        for text, terms in alike.items():
+            if 2 < len(terms) == len(self.updating.gradients):
+                looped = f"sum({text} for k in grads)"
+                rest = [t for t in term.terms if not any(t is u for u in terms)]
+                if not rest:
+                    return looped, 4
+                others = reduce(operator.add, rest)
+                sign, others = ("-", -others) if is_negative(others) else ("+", others)
+                return f"{looped} {sign} {self.print(others, 2)}", 1
+        return super()._sum(term)
+
+
 def _arranged(items: Sequence[Item], before: Callable[[Item, Item], bool]) -> list[Item]:
     """The items in an order in which each stands behind those that come before it.
 
@@ -300,18 +351,32 @@ def _without_single_entries(equations: Sequence[Equation]) -> list[Equation]:
     result = []
     for e in equations:
         term = _replaced(e.term, sums) if sums else e.term
-        single = bool(term.shape) and e.quantity.shape == () == term.shape[:-2]
-        if e.target is None and single and set(term.shape) == {1}:
-            sums[str(e.name)] = Reduced("sum", term, tuple(range(len(term.shape))))
+        single = e.target is None and e.quantity.shape == () and _is_single(term)
+        if single and not any(isinstance(p, Sum) for p in term.walk()):
+            sums[str(e.name)] = _summed(term)
         else:
-            result.append(replace(e, term=term))
+            result.append(replace(e, term=_summed(term) if single else term))
     return result
+
+
+def _is_single(term: Term) -> bool:
+    return len(term.shape) == 2 and set(term.shape) == {1}
+
+
+def _summed(term: Term) -> Term:
+    """A term of one entry as a number: where it adds, the sum of each of what it adds."""
+    if not _is_single(term):
+        return term
+    if isinstance(term, Sum) or any(isinstance(p, Sum) for p in term.parts):
+        return term.rebuilt(tuple(map(_summed, term.parts)))
+    return Reduced("sum", term, (0, 1))
 
 
 def _replaced(term: Term, by: Mapping[str, Term]) -> Term:
     if isinstance(term, Quantity):
         return by.get(str(term.name), term)
-    return term.rebuilt(tuple(_replaced(part, by) for part in term.parts))
+    parts = tuple(_replaced(part, by) for part in term.parts)
+    return term if parts == term.parts else term.rebuilt(parts)
 
 
 def _quoted(text: str) -> str:
