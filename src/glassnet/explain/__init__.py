@@ -1,6 +1,8 @@
 """Explanation: the derivation, the notations, the code, the stability of a network."""
 
 from glassnet.explain.code import code_of as code_of
+from glassnet.explain.curvature import CurvatureReport as CurvatureReport
+from glassnet.explain.curvature import curvature as curvature
 from glassnet.explain.derivation import Derivation as Derivation
 from glassnet.explain.derivation import derive as derive
 from glassnet.explain.notebook import model_html as model_html
