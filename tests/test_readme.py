@@ -17,12 +17,17 @@ def blocks(path: Path) -> list[str]:
     return re.findall(r"```python\n(.*?)```", path.read_text(), flags=re.DOTALL)
 
 
-def test_the_readme_runs(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_readme_runs(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)  # it writes files
     names: dict[str, object] = {}
     for block in blocks(ROOT / "README.md"):
         exec(compile(block, "README.md", "exec"), names)
     x, x_test, y_test = names["x"], names["x_test"], names["y_test"]
     assert names["model"].evaluate(x_test, y_test, verbose=0)[1] > 0.85  # type: ignore[attr-defined]
+    assert "dZ[1] = dA[1] ⊙ [A[1] > 0]" in str(names["d"])  # what the README shows of it
+    assert (tmp_path / "digits.html").exists()
     f = names["f"]
     x = np.array([0.5, 1.0])
     exact = 2 * x * np.sin(x) + x**2 * np.cos(x)

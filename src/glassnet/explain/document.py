@@ -31,7 +31,7 @@ class Formula:
 
     Args:
         latex: the equation, ``"Z = X W + b"``.
-        space: where the left side lives, in LaTeX: ``"\\mathbb{R}^{m \\times 3}"``; empty: not said.
+        space: where the left side lives, in LaTeX: ``"\\mathbb{R}^{m \\times 3}"``, or nothing.
         name: the name to find it by, ``"dW2"``; empty for equations that define nothing.
         rule: the sentence that says by which rule it follows; shown beside or above.
         numbers: its value on a batch, already abbreviated, one line a row of text.
