@@ -93,6 +93,7 @@ class Elementwise(Op):
 class Add(Elementwise):
     name = "add"
     additive = True
+    quiet = True
     rules = (
         SUM_RULE,
         SUM_RULE,
@@ -290,6 +291,7 @@ class Sign(Elementwise):
 @dataclass(frozen=True)
 class Cast(Elementwise):
     name = "cast"
+    quiet = True
     rules = ("A change of precision passes the derivative on",)
     dtype: str = "float32"
 

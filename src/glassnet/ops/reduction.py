@@ -73,6 +73,7 @@ def reduced_shape(shape: Shape, axes: tuple[int, ...], keepdims: bool) -> Shape:
 
 class Sum(Reduction):
     name = "sum"
+    quiet = True
     rules = ("Every summand receives the derivative by the sum",)
 
     def result(self, dtype: np.dtype) -> np.dtype:
