@@ -50,6 +50,9 @@ from glassnet.layers import Layer as Layer
 from glassnet.losses import Loss as Loss
 from glassnet.metrics import Metric as Metric
 from glassnet.files import load as load
+from glassnet.minimization import gradient_descent as gradient_descent
+from glassnet.minimization import minimize as minimize
+from glassnet.minimization import newton_root as newton_root
 from glassnet.models import Model as Model
 from glassnet.models import Sequential as Sequential
 from glassnet.models.explaining import use_readers as _use_readers

@@ -14,6 +14,11 @@ from glassnet.optimizers.adaptive import Adadelta as Adadelta
 from glassnet.optimizers.adaptive import Adafactor as Adafactor
 from glassnet.optimizers.adaptive import Adagrad as Adagrad
 from glassnet.optimizers.adaptive import RMSprop as RMSprop
+from glassnet.optimizers.second_order import GaussNewton as GaussNewton
+from glassnet.optimizers.second_order import LevenbergMarquardt as LevenbergMarquardt
+from glassnet.optimizers.second_order import Newton as Newton
+from glassnet.optimizers.second_order import NewtonCG as NewtonCG
+from glassnet.optimizers.second_order import SaddleFreeNewton as SaddleFreeNewton
 from glassnet.optimizers.sgd import SGD as SGD
 from glassnet.optimizers.sgd import Ftrl as Ftrl
 from glassnet.optimizers.sgd import Lion as Lion

@@ -8,6 +8,7 @@ Hessian and Gauss-Newton matrix) and the weights as one vector, and give a `Move
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -63,6 +64,8 @@ class SecondOrder(Optimizer):
     """
 
     needs_objective: ClassVar[bool] = True
+    leaves_saddles: ClassVar[bool] = False
+    """Whether it steps off a point where the gradient vanishes and the loss bends down."""
 
     def __init__(self, learning_rate: Any = 1.0, *, name: str | None = None) -> None:
         super().__init__(learning_rate, name=name)
@@ -81,11 +84,21 @@ class SecondOrder(Optimizer):
         into ``Move.state``.
         """
 
-    def update_step(self, gradient: Tensor, variable: Variable, learning_rate: Tensor) -> None:
+    def apply(
+        self, grads: Sequence[Any], trainable_variables: Sequence[Variable] | None = None
+    ) -> None:
+        """Refuse: a gradient alone is not enough.
+
+        Raises:
+            TypeError: always, with what to do instead.
+        """
         raise TypeError(
             f"{type(self).__name__} needs the loss itself, not only its gradient: use it in "
             "compile() and fit(), or in gn.minimize(f, x0, method=…)."
         )
+
+    def update_step(self, gradient: Tensor, variable: Variable, learning_rate: Tensor) -> None:
+        self.apply([gradient], [variable])
 
     def finished(self, move: Move) -> None:
         """Take over the new state, count the step, and keep what there is to tell of it."""
