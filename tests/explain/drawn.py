@@ -345,7 +345,8 @@ class Drawing:
     def optimizer(self) -> Any:
         """Return the next optimizer in turn, with drawn options."""
         rng, rate = self.rng, float(self.rng.uniform(0.002, 0.01))
-        names = [n for n in optimizers.OPTIMIZERS.entries if n != "Optimizer"]
+        known = optimizers.OPTIMIZERS.entries
+        names = [n for n, kind in known.items() if not getattr(kind, "needs_objective", False)]
         name = names[self.seed % len(names)]
         options = {
             "SGD": lambda: {"momentum": 0.9, "nesterov": bool(rng.integers(2))},

@@ -42,6 +42,12 @@ class Emission:
         self.model, self.notation, self.fresh = model, notation, weights == "fresh"
         self.batch = batch_for(model, x, y, "code()")
         self.given = x is not None
+        if getattr(model.optimizer, "needs_objective", False):
+            raise ValueError(
+                f"code(): {type(model.optimizer).__name__} tries the loss at several places in a "
+                "step, so its update is no equation that a program could hold. Compile the model "
+                "with an optimizer that needs the gradient alone, say 'adam'."
+            )
         distributions = not self.given or targets_sum_to_one(self.batch)
         self.reading = read_training(model, self.batch, notation, distributions)
         self.inference = read_inference(model, self.batch, notation, self.reading)
