@@ -17,17 +17,16 @@ from glassnet.graph.tensor import Tensor
 from glassnet.ops.comparison import clip
 from glassnet.ops.elementwise import cast, log
 from glassnet.ops.functions import Sigmoid
+from glassnet.ops.logits import (
+    SigmoidCrossEntropy,
+    SoftmaxCrossEntropy,
+    SparseSoftmaxCrossEntropy,
+)
 from glassnet.ops.operands import float_operands, normalize_axis
 from glassnet.ops.reduction import sum
 from glassnet.ops.rounding import Identity
 from glassnet.ops.shaping import squeeze
-from glassnet.ops.softmax import (
-    SigmoidCrossEntropy,
-    Softmax,
-    SoftmaxCrossEntropy,
-    SparseSoftmaxCrossEntropy,
-    one_hot,
-)
+from glassnet.ops.softmax import Softmax, one_hot
 
 
 def softmax_logits(output: Tensor, axis: int) -> Tensor | None:

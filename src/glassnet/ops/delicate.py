@@ -41,18 +41,12 @@ from glassnet.ops.functions import (
     sigmoid,
     softplus,
 )
+from glassnet.ops.logits import SigmoidCrossEntropy, SoftmaxCrossEntropy
 from glassnet.ops.matching import COUNT, NUMBER, Match, Matcher, Pattern
 from glassnet.ops.reduction import Max, Sum, max, mean, sum
 from glassnet.ops.rounding import StopGradient, stop_gradient
 from glassnet.ops.shaping import reshape
-from glassnet.ops.softmax import (
-    SigmoidCrossEntropy,
-    Softmax,
-    SoftmaxCrossEntropy,
-    log_softmax,
-    logsumexp,
-    softmax,
-)
+from glassnet.ops.softmax import Softmax, log_softmax, logsumexp, softmax
 
 Axes = tuple[int, ...]
 
