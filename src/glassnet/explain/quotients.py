@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 STEPS = (2e-5, 2e-6, 2e-4, 2e-7)
 """Steps in the order in which they are tried, for entries of size 1."""
+FINER = (2e-8, 2e-9)
+"""Steps for where a kink lies within 10⁻⁷; rounding leaves them six digits."""
 GOOD, ENOUGH = 1e-8, 1e-6
 """No other step is tried; the two agree."""
 EVERY_ENTRY = 200
@@ -288,18 +290,19 @@ def _judged(line: Line, derivative: float, scale: float, where: str) -> Finding:
         where: what to say about the line.
     """
     tried: dict[float, Check] = {}
-    for h in (s * line.unit for s in STEPS):
+    for h in (s * line.unit for s in (*STEPS, *FINER)):
         quotient = line.quotient(h)
         size = max(abs(quotient), abs(derivative), scale)
         error = abs(quotient - derivative) / size if size else 0.0
         tried[h] = Check(quotient, derivative, error)
-        if error <= GOOD:
+        if error <= GOOD or (len(tried) > len(STEPS) and error <= ENOUGH):
             return Finding(tried[h], "agrees", where)
         if len(tried) == 1 and line.noise() > SILENT * size * max(STEPS) * line.unit:
             return Finding(tried[h], "silent", where)
-    best = min(tried.values(), key=lambda c: c.error if np.isfinite(c.error) else np.inf)
-    if best.error <= ENOUGH:
-        return Finding(best, "agrees", where)
+        if len(tried) == len(STEPS):
+            best = min(tried.values(), key=lambda c: c.error if np.isfinite(c.error) else np.inf)
+            if best.error <= ENOUGH:
+                return Finding(best, "agrees", where)
     return _doubted(line, tried, scale, where)
 
 
@@ -310,16 +313,19 @@ def _doubted(line: Line, tried: dict[float, Check], scale: float, where: str) ->
     """
     noise = line.noise()
     steps = sorted(tried, reverse=True)
-    sure: list[tuple[float, Check]] = []
+    found: list[tuple[float, bool, Check]] = []
     for h, smaller in pairwise(steps):
         change = abs(tried[h].quotient - tried[smaller].quotient)
-        sure.append((noise / h + (change if np.isfinite(change) else np.inf), tried[h]))
-    doubt, check = min(sure, key=lambda pair: pair[0])
+        rounding = change <= noise / h + noise / smaller
+        doubt = noise / h + (change if np.isfinite(change) else np.inf)
+        found.append((doubt, rounding, tried[h]))
+    doubt, rounding, check = min(found, key=lambda one: one[0])
     size = max(abs(check.quotient), abs(check.derivative), scale)
-    off = abs(check.quotient - check.derivative)
-    if doubt <= SILENT * size and off <= ENOUGH * size + doubt:
+    if abs(check.quotient - check.derivative) > ENOUGH * size + doubt:
+        return Finding(check, "differs", where)
+    if doubt <= SILENT * size:
         return Finding(check, "rounded", where)
-    return Finding(check, "differs", where)
+    return Finding(check, "silent" if rounding else "differs", where)
 
 
 def summary(found: Mapping[str, Finding]) -> str:
