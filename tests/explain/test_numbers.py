@@ -251,6 +251,14 @@ def test_a_derivative_of_zero_is_no_alarm():
     assert all("too small" in f.text for f in silent)
 
 
+def test_a_cost_that_is_not_finite_is_told():
+    model = small_model("sgd")
+    model.layers[0].kernel.assign(np.full((2, 2), np.inf))
+    d = model.derive(X, Y)
+    assert "not finite" in d.findings["dW1"].text
+    assert "not finite" in str(d)
+
+
 def test_what_is_taken_out_of_the_derivative_is_no_alarm():
     model = gn.Sequential(
         [

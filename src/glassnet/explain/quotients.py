@@ -66,7 +66,8 @@ class Finding:
     Args:
         check: the numbers.
         verdict: ``"agrees"``; ``"rounded"``, it does as far as rounding lets one see; ``"kink"``,
-            it does beside this point; ``"silent"``, too small to tell; ``"differs"``.
+            it does beside this point; ``"silent"``, too small to tell;
+            ``"infinite"``, it or the cost is not finite; ``"differs"``.
         where: of what the numbers are: ``"along a random direction"``.
         beside: how far the point lies from the batch, where it had to be moved.
     """
@@ -80,6 +81,8 @@ class Finding:
     def text(self) -> str:
         """The finding in a sentence."""
         quotient, derivative, error = self.check
+        if self.verdict == "infinite":
+            return "the cost or the derivative is not finite here, so there is nothing to compare"
         pair = f"difference quotient {quotient:.6g}, derivative {derivative:.6g}{self.where}"
         if self.verdict == "silent":
             return f"{pair}: too small for a difference quotient to tell from 0"
@@ -197,7 +200,7 @@ def _checked(derivation: Derivation, step: Step, evaluation: Evaluation) -> Find
     factor = float(evaluation.examples) if per_example else 1.0
     slope = evaluation[step.inside.node].reshape(evaluation[of].shape)
     if not np.isfinite(slope).all() or not np.isfinite(evaluation[derivation.recorded.cost]):
-        return Finding(Check(np.nan, np.nan, np.nan), "silent", " not finite")
+        return Finding(Check(np.nan, np.nan, np.nan), "infinite", "")
     if not isinstance(of, Variable):
         line, derivative = _direction(evaluation, of, slope, factor)
         return _judged(line, derivative, 0.0, " along a random direction")
@@ -360,6 +363,10 @@ _EXCEPTIONS = {
     "rounded": (
         "agrees as far as a difference quotient, rounded, can tell",
         "agree as far as difference quotients, rounded, can tell",
+    ),
+    "infinite": (
+        "is not finite, or the cost is not",
+        "are not finite, or the cost is not",
     ),
     "silent": (
         "is too small beside the cost for a difference quotient to tell it from 0",
