@@ -15,6 +15,7 @@ from glassnet.optimizers.adaptive import Adafactor as Adafactor
 from glassnet.optimizers.adaptive import Adagrad as Adagrad
 from glassnet.optimizers.adaptive import RMSprop as RMSprop
 from glassnet.optimizers.second_order import GaussNewton as GaussNewton
+from glassnet.optimizers.second_order import LBFGS as LBFGS
 from glassnet.optimizers.second_order import LevenbergMarquardt as LevenbergMarquardt
 from glassnet.optimizers.second_order import Newton as Newton
 from glassnet.optimizers.second_order import NewtonCG as NewtonCG

@@ -1,9 +1,9 @@
 """Gauss-Newton and Levenberg-Marquardt: curvature from how the outputs move, which is never < 0.
 
-For a loss L of outputs z(x), J = ∂z/∂x, the Hessian is ``Jᵀ (∂²L/∂z²) J + Σ ∂L/∂zᵢ ∂²zᵢ/∂x²``. Its
-first part G needs no second derivative of the network. Where L is convex in z (squares,
-cross-entropies) G has no negative eigenvalue, so a step ``-(G + λ D)⁻¹ g`` with λ > 0 goes down. The
-second part is small where the residuals ∂L/∂z are small or z is nearly linear.
+For a loss L of outputs z(x), J = ∂z/∂x, the Hessian is ``Jᵀ (∂²L/∂z²) J + Σ ∂L/∂zᵢ ∂²zᵢ/∂x²``. The
+first part is G; it needs no second derivative of the network. Where L is convex in z (squares,
+cross-entropies) G has no negative eigenvalue, so a step ``-(G + λ D)⁻¹ g`` with λ > 0 goes down.
+The second part is small where the ∂L/∂zᵢ (the residuals) are small or z is nearly linear.
 """
 
 from __future__ import annotations
@@ -92,8 +92,8 @@ class GaussNewton(_Damped):
         ValueError: in training, for a function that gives a single number.
 
     Sources: J. Nocedal, S. Wright, "Numerical optimization", 2nd edition, 2006, section 10.3;
-    N. Schraudolph, "Fast curvature matrix-vector products", Neural Computation 14, 2002; J. Martens,
-    "Deep learning via Hessian-free optimization", ICML 2010.
+    N. Schraudolph, "Fast curvature matrix-vector products", Neural Computation 14, 2002;
+    J. Martens, "Deep learning via Hessian-free optimization", ICML 2010.
 
     >>> import numpy as np, glassnet as gn
     >>> from glassnet.objective import Objective
@@ -166,10 +166,10 @@ _HALVINGS = 40
 
 @OPTIMIZERS.add("levenbergmarquardt")
 class LevenbergMarquardt(_Damped):
-    """``w ← w - η (G + λ D)⁻¹ g``, with λ adapted: Gauss-Newton near the goal, short steps far away.
+    """``w ← w - η (G + λ D)⁻¹ g``, λ adapted: Gauss-Newton near the goal, short steps far away.
 
-    After each try the gain ``ρ = (f(w) - f(w + p)) / (-gᵀp - ½ pᵀ G p)`` compares what happened with
-    what was promised::
+    After each try of a step p the gain compares the decrease that came with the one promised,
+    ``ρ = (f(w) - f(w + p)) / (-gᵀp - ½ pᵀ G p)``::
 
         ρ > 0:  take the step,  λ ← λ max(⅓, 1 - (2ρ - 1)³),  ν ← 2
         else:   try again with  λ ← λ ν,  ν ← 2 ν

@@ -29,6 +29,8 @@ SUFFICIENT = 1e-4
 """c₁: what part of the decrease that the slope promises must come."""
 FLATTER = 0.9
 """c₂: how much of the slope may be left; SciPy's and the book's for Newton's methods."""
+LONGEST = 10.0
+"""How many times its length a step may become: farther away the curvature says nothing."""
 HALVINGS = 60
 
 
@@ -58,6 +60,7 @@ class Ray:
         self.first_slope = float(gradient @ direction)
         self._values = {0.0: value}
         self._slopes = {0.0: self.first_slope}
+        self._latest = (0.0, gradient)
 
     def at(self, t: float) -> Vector:
         """Return x + t p."""
@@ -75,9 +78,16 @@ class Ray:
         t = float(np.asarray(t).item())
         if t not in self._slopes:
             self._values[t], gradient = height_and_slope(self.problem, self.at(t))
+            self._latest = (t, gradient)
             with np.errstate(all="ignore"):
                 self._slopes[t] = float(gradient @ self.direction)
         return self._slopes[t]
+
+    def found(self, t: float) -> Found:
+        """Return what there is at t; its gradient is most often the one computed last."""
+        if self._latest[0] != t:
+            self._latest = (t, height_and_slope(self.problem, self.at(t))[1])
+        return Found(t, self.at(t), self.value(t), self._latest[1])
 
     def flattens(self, t: float) -> bool:
         """Tell whether the slope at t is small enough."""
@@ -87,21 +97,28 @@ class Ray:
         """Tell whether f at t is small enough."""
         return self.value(t) <= self.start + SUFFICIENT * t * self.first_slope
 
+    def lowest(self) -> float | None:
+        """Return the best t that was looked at and decreases f enough; None where none does."""
+        enough = [t for t in self._values if t > 0 and self.decreases(t)]
+        return min(enough, key=self.value, default=None)
+
 
 @dataclass
 class Found:
-    """What a line search found: how far, where, how high f is there. ``rate`` 0: nowhere."""
+    """What a line search found: how far, where, f and its gradient there. ``rate`` 0: nowhere."""
 
     rate: float
     x: Vector
     value: float
+    gradient: Vector
 
 
 def search(problem: Problem, x: Vector, value: float, gradient: Vector, direction: Vector) -> Found:
     """Return how far to go along a direction of descent.
 
-    The full step, where it fulfils the conditions; else SciPy's strong Wolfe search; where that
-    fails, the first of ½, ¼, ⅛ … that decreases f enough; where none does, no step.
+    The full step, where it fulfils the conditions; else SciPy's strong Wolfe search, up to ten
+    times the step; where that fails, the best that it looked at; then the first of ½, ¼, ⅛ … that
+    decreases f enough; where none does, no step.
 
     Args:
         problem: f.
@@ -116,14 +133,17 @@ def search(problem: Problem, x: Vector, value: float, gradient: Vector, directio
     wolfe = scipy_part("optimize").line_search
     ray = Ray(problem, x, value, gradient, direction)
     if not ray.first_slope < 0:
-        return Found(0.0, x, value)
+        return ray.found(0.0)
+    ray.slope(1.0)  # most often the full step is taken, and this look serves for its value too
     enough = ray.decreases(1.0) or ray.value(1.0) <= value + rounding(problem, value)
     if enough and ray.flattens(1.0):
-        return Found(1.0, ray.at(1.0), ray.value(1.0))
+        return ray.found(1.0)
     rate = _wolfe(wolfe, ray)
     if rate is None or not ray.value(rate) < value:
+        rate = ray.lowest()
+    if rate is None:
         rate = next((t for t in (0.5**k for k in range(HALVINGS)) if ray.decreases(t)), 0.0)
-    return Found(rate, ray.at(rate), ray.value(rate))
+    return ray.found(rate)
 
 
 def _wolfe(line_search: Any, ray: Ray) -> float | None:
@@ -134,6 +154,6 @@ def _wolfe(line_search: Any, ray: Ray) -> float | None:
         warnings.simplefilter("ignore")  # it warns where it finds nothing, which the result says
         found = line_search(
             ray.value, lambda t: np.array([ray.slope(t)]), start, unit,
-            gfk=slope, old_fval=ray.start, c1=SUFFICIENT, c2=FLATTER, maxiter=20,
+            gfk=slope, old_fval=ray.start, c1=SUFFICIENT, c2=FLATTER, amax=LONGEST, maxiter=20,
         )[0]  # fmt: skip
     return None if found is None or not found > 0 else float(found)
