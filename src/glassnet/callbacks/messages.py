@@ -87,6 +87,12 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
+def writable(text: str) -> str:
+    """Return a text with ``?`` for what the standard output has no characters for."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return text.encode(encoding, "replace").decode(encoding)
+
+
 def fitted(fields: list[str], width: int) -> list[str]:
     """Return the fields as lines of at most ``width``, broken between fields.
 

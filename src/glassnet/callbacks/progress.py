@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +11,9 @@ from typing import Any
 import numpy as np
 
 from glassnet.callbacks.base import CALLBACKS, Callback
-from glassnet.callbacks.messages import Screen
+from glassnet.callbacks.messages import Screen, say, writable
+from glassnet.optimizers.second_order import SecondOrder
+from glassnet.optimizers.second_order.telling import told
 
 _PAUSE = 0.1
 """Seconds between two redraws."""
@@ -30,6 +33,14 @@ class ProgbarLogger(Callback):
     second, with the time that is left. Elsewhere, and with ``verbose=2``, a line is written when
     the epoch is done. ``fit`` adds this callback where ``verbose`` is not 0. The time a step is
     the mean of all steps of the epoch, those that were slower because a graph was recorded too.
+
+    With ``verbose=2`` a second-order optimizer tells each of its steps below the epoch's line::
+
+        Epoch 2/4  1/1  0.0s  6.6ms/step  loss 0.6839
+            decrease 0.0265, predicted 0.036; gradient 0.0525; rate 1; damping 0.001
+            eigenvalues -0.0656 to 0.44, 2 of 9 negative
+            negative curvature along 2 of 9 directions (eigenvalues down to -0.0656): the plain
+              Newton step would climb there; it was reflected
     """
 
     def __init__(self) -> None:
@@ -51,9 +62,14 @@ class ProgbarLogger(Callback):
         # The logs are computed when looked at, so they are left alone between redraws.
         if self._done == self._steps or time.perf_counter() >= self._due:
             self._redraw(logs)
+        if self.params.get("verbose") == 2:
+            self._note_step()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._finish(logs or {})
+        if self._story:
+            say(writable("\n".join(self._story)))
+            self._story = []
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         self._end()
@@ -64,6 +80,16 @@ class ProgbarLogger(Callback):
     def _end(self) -> None:
         self._screen.leave()
         self._fitting, self._due = False, _NEVER
+
+    def _note_step(self) -> None:
+        """Keep what a second-order optimizer has to tell of its last step."""
+        optimizer = self.model.optimizer
+        if not isinstance(optimizer, SecondOrder) or optimizer.last is None:
+            return
+        text = told(optimizer.last)
+        if self._steps != 1:
+            text = f"step {self._done}: {text}"
+        self._story.append(textwrap.indent(text, "    "))
 
     # --- evaluation and prediction ----------------------------------------------------------
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
@@ -110,6 +136,7 @@ class ProgbarLogger(Callback):
         self._title, self._steps = title, steps
         self._done = self._checked = self._first = 0
         self._values: list[str] = []
+        self._story: list[str] = []
         self._began = time.perf_counter()
         self._trained: float | None = None
         if title:
