@@ -107,6 +107,14 @@ class Op(ABC):
         """
         return None
 
+    def rows(self, place: int, *inputs: Tensor) -> Tensor | None:
+        """Return R (places, n) where the value is a matrix product with input ``place``, else None.
+
+        With that input as the matrix W (n, f), all its axes but the last as rows, the value as
+        (places, f) is R W.
+        """
+        return None
+
     def stability(self) -> Stability | None:
         """Return the naive forms of the value that lose digits, or None where there is no trap."""
         return None

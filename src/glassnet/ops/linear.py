@@ -58,6 +58,12 @@ class MatMul(Op):
             unbroadcast(matmul(_swapped(a), g), b.shape),
         )
 
+    def rows(self, place: int, *inputs: Tensor) -> Tensor | None:
+        a, b = inputs
+        if place != 1 or b.ndim != 2:
+            return None
+        return reshape(a, (product(a.shape[:-1]), a.shape[-1]))
+
     @classmethod
     def samples(cls) -> Iterable[Sample]:
         def draw(*shape: int) -> np.ndarray:

@@ -44,11 +44,12 @@ from glassnet.formulas.sliding import (
 )
 from glassnet.graph.dimension import Dim, Shape, Size, display, divide, product
 from glassnet.graph.op import Op, Sample
-from glassnet.graph.recording import record
+from glassnet.graph.recording import as_tensor, record
 from glassnet.graph.tensor import Tensor
 from glassnet.ops import columns
 from glassnet.ops.columns import Slide
 from glassnet.ops.elementwise import Grads
+from glassnet.ops.shaping import reshape
 from glassnet.ops.windows import (
     Pairs,
     cells_of,
@@ -249,6 +250,16 @@ class Convolution(Sliding):
             record(TransposedConvolution(*self.motion), g, kernel),
             record(KernelCorrelation(*self.motion), x, g),
         )
+
+    def rows(self, place: int, *inputs: Tensor) -> Tensor | None:
+        x, kernel = inputs
+        if place != 1 or self.groups != 1:
+            return None
+        # With a filter for each of its own cells the kernel copies out what it meets.
+        cells = int(product(kernel.shape[:-1]))
+        copying = as_tensor(np.eye(cells).reshape(*kernel.shape[:-1], cells), x.dtype)
+        met = record(self, x, copying)
+        return reshape(met, (product(met.shape[:-1]), cells))
 
     @staticmethod
     def _inputs(x: np.ndarray, kernel: np.ndarray, g: np.ndarray) -> tuple[np.ndarray, ...]:

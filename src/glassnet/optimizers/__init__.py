@@ -17,6 +17,7 @@ from glassnet.optimizers.adaptive import RMSprop as RMSprop
 from glassnet.optimizers.second_order import GaussNewton as GaussNewton
 from glassnet.optimizers.second_order import LBFGS as LBFGS
 from glassnet.optimizers.second_order import LevenbergMarquardt as LevenbergMarquardt
+from glassnet.optimizers.second_order import NaturalGradient as NaturalGradient
 from glassnet.optimizers.second_order import Newton as Newton
 from glassnet.optimizers.second_order import NewtonCG as NewtonCG
 from glassnet.optimizers.second_order import SaddleFreeNewton as SaddleFreeNewton

@@ -5,6 +5,7 @@ from glassnet.optimizers.second_order.base import SecondOrder as SecondOrder
 from glassnet.optimizers.second_order.gauss_newton import GaussNewton as GaussNewton
 from glassnet.optimizers.second_order.gauss_newton import LevenbergMarquardt as LevenbergMarquardt
 from glassnet.optimizers.second_order.lbfgs import LBFGS as LBFGS
+from glassnet.optimizers.second_order.natural import NaturalGradient as NaturalGradient
 from glassnet.optimizers.second_order.newton import Newton as Newton
 from glassnet.optimizers.second_order.newton import SaddleFreeNewton as SaddleFreeNewton
 from glassnet.optimizers.second_order.newton_cg import NewtonCG as NewtonCG
