@@ -286,7 +286,8 @@ def _ladder(spot: _Spot, inputs: Sequence[np.ndarray], slope: np.ndarray) -> tup
     """The forms on the same inputs, the first of which is scaled to larger and larger numbers."""
     first = inputs[0]
     largest = float(np.abs(first).max(initial=0))
-    if len(spot.trained) > 1 or not 0 < largest < np.inf:
+    # Numbers that are scaled alone do not lie around their mean any more.
+    if spot.centred or len(spot.trained) > 1 or not 0 < largest < np.inf:
         return ()
     scaled = [(top, (first * (top / largest)).astype(first.dtype)) for top in LADDER]
     return tuple(Rung(top, _trials(spot, [x, *inputs[1:]], slope)) for top, x in scaled)

@@ -1,8 +1,10 @@
 """Patterns of nodes: a formula found in a graph, whatever arranges its entries in between.
 
-A pattern is a name, which binds any tensor (the same one wherever the name stands again); a number,
-which is a constant; a tuple ``(Op, pattern of each input, …)``; or a list, one of several. So
-``(Log, (Sum, (Exp, "x")))`` is ``log(sum(exp(x)))``. The axes of all reductions of a pattern agree.
+A pattern is a name, which binds any tensor (the same one wherever the name stands again) before it
+was arranged; ``Named(name, pattern)``, which binds a tensor of that form just as it stands; a
+number, which is a constant; a tuple ``(Op, pattern of each input, …)``; or a list, one of several.
+So ``(Log, (Sum, (Exp, "x")))`` is ``log(sum(exp(x)))``. The axes of all reductions of a pattern
+agree.
 """
 
 from __future__ import annotations
@@ -14,17 +16,26 @@ from typing import Any
 from glassnet.graph.dtypes import is_float
 from glassnet.graph.op import Op
 from glassnet.graph.tensor import Constant, Tensor
+from glassnet.ops.comparison import Maximum
 from glassnet.ops.elementwise import Add, Cast, Multiply
 from glassnet.ops.reduction import Number
 from glassnet.ops.rounding import Identity
 from glassnet.ops.shaping import BroadcastTo, Reshape
 
 Pattern = Any
-COUNT, NUMBER = object(), object()
-"""A number of entries, as a mean divides by; any number."""
+COUNT, NUMBER, ANY = object(), object(), object()
+"""A number of entries, as a mean divides by; any number; any tensor."""
 
 _ARRANGING = (Reshape, BroadcastTo, Identity)
-_COMMUTES = (Add, Multiply)
+_COMMUTES = (Add, Multiply, Maximum)
+
+
+@dataclass(frozen=True)
+class Named:
+    """A name for a tensor of a form, as it stands: reshaped and spread as its user gets it."""
+
+    name: str
+    pattern: Pattern = ANY
 
 
 @dataclass(frozen=True)
@@ -70,21 +81,32 @@ class Matcher:
 
     def find(self, pattern: Pattern, node: Tensor) -> Match | None:
         """Return what the pattern's names stand for where ``node`` is its value, else None."""
-        if isinstance(pattern, tuple) and type(node.op) is not pattern[0]:
+        if arranged_from(node) is not node:
             return None  # the value itself, and nothing that arranges it
         return next(self._matches(pattern, node, Match({})), None)
 
     def _matches(self, pattern: Pattern, node: Tensor, found: Match) -> Iterator[Match]:
-        as_bound, node = arranged_from(node, through_casts=False), arranged_from(node)
         if isinstance(pattern, list):
             for one in pattern:
                 yield from self._matches(one, node, found)
         elif isinstance(pattern, str):
-            bound = found.names.get(pattern)
-            if bound is None:
-                yield Match({**found.names, pattern: as_bound}, found.axes)
-            elif self.same(bound, node):
-                yield found
+            yield from self._bound(pattern, arranged_from(node, through_casts=False), found)
+        elif isinstance(pattern, Named):
+            for of_form in self._matches(pattern.pattern, node, found):
+                yield from self._bound(pattern.name, node, of_form)
+        else:
+            yield from self._of_form(pattern, arranged_from(node), found)
+
+    def _bound(self, name: str, node: Tensor, found: Match) -> Iterator[Match]:
+        bound = found.names.get(name)
+        if bound is None:
+            yield Match({**found.names, name: node}, found.axes)
+        elif self.same(bound, node):
+            yield found
+
+    def _of_form(self, pattern: Pattern, node: Tensor, found: Match) -> Iterator[Match]:
+        if pattern is ANY:
+            yield found
         elif isinstance(pattern, tuple):
             yield from self._of_op(pattern, node, found)
         elif pattern is COUNT:
