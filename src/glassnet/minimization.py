@@ -9,8 +9,10 @@
 from __future__ import annotations
 
 import inspect
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -25,6 +27,7 @@ from glassnet.graph.variable import Variable
 from glassnet.objective import Objective, Problem
 from glassnet.optimizers import OPTIMIZERS, Optimizer
 from glassnet.optimizers.second_order import Move, SecondOrder
+from glassnet.optimizers.second_order.telling import told
 from glassnet.schedules import LearningRateSchedule
 
 Function = Callable[..., Any]
@@ -52,6 +55,7 @@ class Minimum:
         slopes: ‖∇f‖ at each.
         counts: how often value, gradient and products with the curvature were computed.
         moves: what a second-order method tells of each step; empty for the others.
+        problem: f, as the methods saw it.
     """
 
     x: np.ndarray
@@ -63,12 +67,33 @@ class Minimum:
     values: np.ndarray
     slopes: np.ndarray
     counts: Mapping[str, int]
-    moves: list[Move] = field(default_factory=list)
+    moves: list[Move]
+    problem: Problem
 
     @property
     def steps(self) -> int:
         """The number of steps taken."""
         return len(self.path) - 1
+
+    @cached_property
+    def eigenvalues(self) -> np.ndarray:
+        """Those of the Hessian at the last point, sorted; computed when asked for."""
+        return np.linalg.eigvalsh(self.problem.hessian(self.x.ravel()))
+
+    @property
+    def kind(self) -> str:
+        """What the last point is by its curvature, if the gradient vanishes there.
+
+        ``"minimum"``, ``"maximum"`` or ``"saddle"``; ``"flat"`` where a direction has no curvature
+        and no two have curvature of different signs, so that only higher derivatives decide.
+        """
+        bound = np.sqrt(np.finfo(float).eps) * float(np.abs(self.eigenvalues).max())
+        up, down = bool((self.eigenvalues > bound).any()), bool((self.eigenvalues < -bound).any())
+        if up and down:
+            return "saddle"
+        if (np.abs(self.eigenvalues) <= bound).any():
+            return "flat"
+        return "minimum" if up else "maximum"
 
     def __repr__(self) -> str:
         return (
@@ -234,7 +259,11 @@ class _Run:
             if np.abs(x).max() > LENGTH:
                 return "x runs away: a smaller learning rate, or f has no minimum there"
         if self._arrived():
-            return f"{self._slope_told()} is at most the tolerance {self.tolerance:g}"
+            told = f"{self._slope_told()} is at most the tolerance {self.tolerance:g}"
+            known = self.moves[-1].eigenvalues if self.moves else None
+            if known is not None and known[0] < -1e-8 * np.abs(known).max():
+                told += "; the curvature was negative on the way, see kind: minimum or saddle"
+            return told
         return f"stopped after {most} steps with {self._slope_told()}"
 
     def _slope_told(self) -> str:
@@ -289,8 +318,7 @@ class _Run:
         step = len(self.values) - 1
         print(f"step {step:4d}   f = {self.values[-1]: .10g}   ‖∇f‖ = {self.slopes[-1]:.3e}")
         if self.verbose > 1 and self.moves:
-            for note in self.moves[-1].notes:
-                print(f"            {note}")
+            print(textwrap.indent(told(self.moves[-1]), "            "))
 
     def result(self, message: str) -> Minimum:
         """Return what was found."""
@@ -300,6 +328,7 @@ class _Run:
         return Minimum(
             x, self.values[-1], gradient.reshape(self.shape), self.converged, message, path,
             np.array(self.values), np.array(self.slopes), dict(self.problem.counts), self.moves,
+            self.problem,
         )  # fmt: skip
 
 
@@ -340,6 +369,8 @@ def _start(x0: Any) -> np.ndarray:
 
 
 def _shown(x: np.ndarray) -> str:
+    if x.ndim == 0:
+        return f"{x:.6g}"
     return np.array2string(x, precision=6, threshold=8, separator=", ")
 
 

@@ -1,4 +1,4 @@
-"""What every optimizer fulfils."""
+"""What every optimizer of gradients fulfils; those of the curvature have test_second_order.py."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from glassnet.engines import Program
 from glassnet.graph import Placeholder, Variable, recording
 from glassnet.graph.validity import check_graph
 from glassnet.optimizers import OPTIMIZERS
+from glassnet.optimizers.second_order import SecondOrder
 from glassnet.registry import deserialize, serialize
 
-NAMES = list(OPTIMIZERS.entries)
+NAMES = [n for n, c in OPTIMIZERS.entries.items() if not issubclass(c, SecondOrder)]
 # Adadelta's first steps are of the size of √ε; the paper's rate is 1 and takes its time.
 RATES = {"Adadelta": 50.0, "Adagrad": 0.5, "Ftrl": 0.5}
 

@@ -20,6 +20,7 @@ from glassnet.explain.prose import (
 )
 from glassnet.formulas import Name, Quantity, Term
 from glassnet.graph.variable import Variable
+from glassnet.models.curved import needs_objective
 
 if TYPE_CHECKING:
     from glassnet.explain.derivation import Derivation, Step
@@ -172,6 +173,9 @@ def _backward(derivation: Derivation) -> Iterator[Block]:
 # --- the update -------------------------------------------------------------------------------
 def _update(derivation: Derivation) -> Iterator[Block]:
     steps = [s for s in derivation.steps if s.phase == "update"]
+    if needs_objective(derivation.model.optimizer):
+        yield from _curved_update(derivation, steps)
+        return
     if not steps:
         return
     yield Heading("Update")
@@ -194,6 +198,19 @@ def _update(derivation: Derivation) -> Iterator[Block]:
         yield Paragraph(f"For each weight $\\theta$ of {names}:")
         yield from (Formula(latex, space) for latex, space in general)
     yield from (formula_of(derivation, s) for s in shared if s.inside.target is not None)
+
+
+def _curved_update(derivation: Derivation, steps: list[Step]) -> Iterator[Block]:
+    """What an optimizer does that asks for the loss itself; and the updates of layers."""
+    optimizer = derivation.model.optimizer
+    yield Heading("Update")
+    yield from _summary(optimizer)
+    yield Paragraph(
+        f"{type(optimizer).__name__} looks at the curvature of $J$, or at $J$ in several places, "
+        "before it moves, so its step is an algorithm and no equation; the derivatives above are "
+        "where it begins."
+    )
+    yield from (formula_of(derivation, s) for s in steps)
 
 
 def _by_weight(

@@ -15,6 +15,7 @@ from glassnet.graph.order import topological
 from glassnet.graph.recording import as_tensor, recording
 from glassnet.graph.tensor import Constant, Placeholder, Tensor
 from glassnet.graph.variable import Variable
+from glassnet.models.curved import needs_objective
 from glassnet.models.data import Batch
 from glassnet.models.steps import placeholders, record_loss
 from glassnet.nest import flatten
@@ -47,7 +48,8 @@ class RecordedStep:
         cotangents: ∂J/∂node by node, for every node that the cost depends on; times m where
             ``per_example`` and the node is no weight.
         gradients: ∂J/∂weight, in the order of ``variables``.
-        updates: the new values of weights and of the optimizer's state.
+        updates: the new values of weights and of the optimizer's state; where the optimizer asks
+            for the loss itself, its step is no part of the graph, and they are those of layers.
         per_example: whether derivatives by what there is one of an example are taken of m J.
     """
 
@@ -90,7 +92,7 @@ def record_step(model: Model, batch: Batch, *, per_example: bool = False) -> Rec
             variables, found, len(between), of_weights, seed if per_example else None
         )
         calls = list(opened.calls)
-        if variables and optimizer is not None:
+        if variables and optimizer is not None and not needs_objective(optimizer):
             scaled = [optimizer.scale_loss(slope) for slope in slopes]  # it divides by that again
             optimizer.apply(scaled, variables)
         updates = dict(opened.updates)

@@ -8,19 +8,23 @@ of it together.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from glassnet.engines import Program
+from glassnet.errors import NonFiniteError
 from glassnet.graph.order import topological
-from glassnet.graph.recording import recording
+from glassnet.graph.recording import as_tensor, recording
 from glassnet.graph.tensor import Placeholder, Tensor
 from glassnet.graph.variable import Variable, replace_arrays
 from glassnet.models.data import Batch
 from glassnet.models.guard import NonFiniteStep, all_finite
 from glassnet.models.steps import Forward, Step, placeholders, record_forward
 from glassnet.nest import flatten
-from glassnet.objective import Objective
+from glassnet.objective import Objective, Problem
+from glassnet.optimizers.second_order import Move
 
 if TYPE_CHECKING:
     from glassnet.models.model import Model
@@ -52,25 +56,92 @@ class CurvedStep(Step):
         arrays = [a for a in flatten(batch) if a is not None]
         values = self.program.run(*arrays, step=step)
         results, news = values[: self.count], values[self.count :]
-        if check and not all_finite(results, news):
+        if check and not self._is_finite(results, news, step):
             raise NonFiniteStep(self, arrays, step)
         problem = self.objective.at(*arrays, step=step)
-        start = problem.joined([v.value for v in self.variables])
-        move = self.optimizer.move(problem, start)
-        parts = problem.split(move.x)
-        weights = [p.astype(v.dtype) for p, v in zip(parts, self.variables, strict=True)]
-        if check and not all_finite((), weights):
-            raise NonFiniteStep(self, arrays, step)
-        replace_arrays(self.updated, [np.array(new) for new in news])
-        replace_arrays(self.variables, weights)
-        self._constrain()
+        move, weights = self._moved(problem, step, check)
+        replace_arrays(
+            [*self.updated, *self.variables], [*(np.array(new) for new in news), *weights]
+        )
         self.optimizer.finished(move)
         return results
 
-    def _constrain(self) -> None:
-        for variable in self.variables:
-            if variable.constraint is not None:
-                variable.assign(np.asarray(variable.constraint(variable)))
+    def _moved(self, problem: Problem, step: int, check: bool) -> tuple[Move, list[np.ndarray]]:
+        """Return the optimizer's move and the weights it leads to, in their dtypes."""
+        start = problem.joined([v.value for v in self.variables])
+        try:
+            move = self.optimizer.move(problem, start)
+        except FloatingPointError as error:
+            if not check:
+                raise
+            raise self._lost(problem, start, step, str(error)) from error
+        with np.errstate(over="ignore"):
+            parts = zip(problem.split(move.x), self.variables, strict=True)
+            weights = [_constrained(part.astype(v.dtype), v) for part, v in parts]
+        if check and not all_finite((), weights):
+            told = (
+                f"the step of {type(self.optimizer).__name__} leads to weights that are no numbers"
+            )
+            raise self._lost(problem, start, step, told)
+        return move, weights
+
+    def _lost(self, problem: Problem, start: np.ndarray, step: int, told: str) -> NonFiniteStep:
+        """The error that tells where, in the derivatives of the loss, a value is not finite."""
+        objective = self.objective
+        forward = Forward(
+            objective.loss, objective.outputs, self.forward.names, self.forward.losses
+        )
+        weights = problem.split(start)
+        ones = problem.split(np.ones(problem.size))
+        looks = [(objective.gradient_program, weights)]
+        looks += [(objective.product_program, [*weights, *ones])]
+        for program, given in looks:
+            with np.errstate(all="ignore"):
+                found = program.run(*problem.arrays, *given, step=step)
+            if not all_finite((), found):
+                look = _Look(program, range(len(found)), forward)
+                return LostStep(look, [*problem.arrays, *given], step, told)
+        return LostStep(None, problem.arrays, step, told)
+
+
+@dataclass
+class _Look:
+    """A program as the guard reads it, to find where in it the trouble starts."""
+
+    program: Program
+    checked: Sequence[int]
+    forward: Forward
+
+
+class LostStep(NonFiniteStep):
+    """Raised by a step whose forward part is finite, while the optimizer met what is not.
+
+    Args:
+        look: what shows where it came from; None where nothing does.
+        arrays: what that program is run on.
+        number: the number of the step.
+        told: what the optimizer said.
+    """
+
+    closing = "The step changed no weight."
+
+    def __init__(
+        self, look: _Look | None, arrays: Sequence[np.ndarray], number: int, told: str
+    ) -> None:
+        super().__init__(look, arrays, number)  # type: ignore[arg-type]
+        self.told = told
+
+    def explained(self, epoch: int, *, validating: bool = False) -> NonFiniteError:
+        if self.step is not None:
+            return super().explained(epoch, validating=validating)
+        return NonFiniteError(f"{self.stopped(epoch)}: {self.told}\n{self.closing}")
+
+
+def _constrained(array: np.ndarray, variable: Variable) -> np.ndarray:
+    """The new value of a weight as its constraint lets it be."""
+    if variable.constraint is None:
+        return array
+    return np.array(variable.constraint(as_tensor(array)), variable.dtype)
 
 
 def curved_step(model: Model, batch: Batch) -> CurvedStep:

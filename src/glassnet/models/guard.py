@@ -35,6 +35,8 @@ def all_finite(scalars: Sequence[np.ndarray], weights: Sequence[np.ndarray]) -> 
 class NonFiniteStep(ArithmeticError):
     """Raised inside the loop by a step that met a value which is not finite."""
 
+    closing = "The step changed no weight. compile(check_finite=False) trains on."
+
     def __init__(self, step: Step, arrays: Sequence[np.ndarray], number: int) -> None:
         super().__init__("a value is not finite")
         self.step, self.arrays, self.number = step, list(arrays), number
@@ -44,21 +46,23 @@ class NonFiniteStep(ArithmeticError):
         plan, values = self.step.program.values(*self.arrays, step=self.number)
         node, value = _origin(plan, values, self.step.checked)
         forward = self.step.forward
-        stopped = f"Training stopped at step {self.number + 1} (epoch {epoch + 1})"
-        if validating:
-            stopped = (
-                f"The validation after step {self.number} (epoch {epoch + 1}) stopped training"
-            )
         return NonFiniteError(
             _report(
                 node,
                 value,
                 _inputs_of(plan, values, node),
-                stopped,
+                self.stopped(epoch, validating),
                 {id(n) for n in topological([*forward.outputs, forward.loss])},
                 [str(getattr(loss, "name", "")) for loss in forward.losses],
+                self.closing,
             )
         )
+
+    def stopped(self, epoch: int, validating: bool = False) -> str:
+        """Return when training stopped."""
+        if validating:
+            return f"The validation after step {self.number} (epoch {epoch + 1}) stopped training"
+        return f"Training stopped at step {self.number + 1} (epoch {epoch + 1})"
 
 
 def _is_bad(value: Any) -> bool:
@@ -97,6 +101,7 @@ def _report(
     stopped: str,
     forward: set[int],
     losses: Sequence[str],
+    closing: str,
 ) -> str:
     bad = ~np.isfinite(value)
     kind = "NaN" if np.isnan(value).any() else "infinity"
@@ -113,7 +118,7 @@ def _report(
                 f"Its input {i + 1} lay between {np.min(array):.4g} and {np.max(array):.4g}."
             )
     lines.append("Usual cause: " + _cause(node, inputs, forward))
-    lines.append("The step changed no weight. compile(check_finite=False) trains on.")
+    lines.append(closing)
     return "\n".join(lines)
 
 

@@ -281,9 +281,10 @@ class LevenbergMarquardt(_Damped):
         move.eigenvalues = system.eigenvalues
         if system.negative:
             move.notes.append(NOT_CONVEX)
+        largest = system.largest or 1.0  # of a loss like |z| G is 0: the step is the gradient's
         # Below the rounding of G a λ says nothing.
-        least = max(precision(problem) * system.largest, _SMALLEST)
-        damping = max(self.damping or self.initial_damping * system.largest, least)
+        least = max(precision(problem) * largest, _SMALLEST)
+        damping = max(self.damping or self.initial_damping * largest, least)
         self._try(problem, g, system, move, damping)
         return move
 

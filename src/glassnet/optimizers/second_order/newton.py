@@ -117,7 +117,7 @@ class _FullHessian(SecondOrder):
             move.x = move.x + direction
             move.after = height(problem, move.x)
         move.rate = rate * t
-        move.predicted = _promised(slopes, curvature, move.rate)
+        move.predicted = _promised(slopes, _known(move), -move.rate * slopes / curvature)
 
 
 def _known(move: Move) -> Vector:
@@ -125,10 +125,9 @@ def _known(move: Move) -> Vector:
     return move.eigenvalues
 
 
-def _promised(slopes: Vector, curvature: Vector, rate: float) -> float:
-    """The decrease of gᵀp + ½ pᵀ C p along p = -rate C⁻¹g, in the axes of C."""
-    squares = slopes @ (slopes / curvature)
-    return float((rate - rate**2 / 2) * squares)
+def _promised(slopes: Vector, eigenvalues: Vector, step: Vector) -> float:
+    """The decrease of the parabola gᵀp + ½ pᵀHp, all in the axes of H."""
+    return -float(slopes @ step + eigenvalues @ step**2 / 2)
 
 
 def _directions(count: int, total: int) -> str:
@@ -221,7 +220,7 @@ class Newton(_FullHessian):
         move.rate = self.rate()
         move.x = move.x - move.rate * (axes @ quotients)
         move.after = height(problem, move.x)
-        move.predicted = float((move.rate - move.rate**2 / 2) * (slopes @ quotients))
+        move.predicted = _promised(slopes, _known(move), -move.rate * quotients)
 
     def _warn(self, negative: int, move: Move) -> None:
         if not negative:

@@ -18,7 +18,7 @@ from glassnet.optimizers.second_order.newton import curvature_not_finite
 
 @dataclass
 class _Solved:
-    """An inexact Newton step: p, pᵀC p for the curvature C that was used, the products it took.
+    """An inexact Newton step: p, pᵀ(H + damping I) p, the number of products it took.
 
     ``negative`` is dᵀHd / dᵀd of the direction d at which negative curvature was met, else None.
     """
@@ -82,7 +82,7 @@ class NewtonCG(SecondOrder):
         value, gradient = look(problem, x, "NewtonCG")
         slope = float(np.linalg.norm(gradient))
         move = Move(x, value, value, slope, 0.0, damping=self.damping or None)
-        if slope == 0:
+        if slope * slope == 0:  # in conjugate gradients its square divides
             move.notes.append("the gradient is 0: the step is 0 too")
             return move
         solved = self._solve(problem, x, gradient)
@@ -108,7 +108,7 @@ class NewtonCG(SecondOrder):
                 if abs(share) <= flat:
                     return _Solved(p if count > 1 else -gradient, curved, count, min(share, 0.0))
                 length = squares / -bend
-                return _Solved(p + length * d, curved + length**2 * -bend, count, share)
+                return _Solved(p + length * d, curved + length**2 * bend, count, share)
             length = squares / bend
             p = p + length * d
             curved += length**2 * bend
@@ -132,17 +132,22 @@ class NewtonCG(SecondOrder):
             move.after = height(problem, move.x)
         move.rate = rate * t
         linear = float(gradient @ solved.step)
-        move.predicted = -(move.rate * linear + move.rate**2 * solved.curved / 2)
+        curved = solved.curved - self.damping * float(solved.step @ solved.step)
+        move.predicted = -(move.rate * linear + move.rate**2 * curved / 2)
 
 
 def _told(solved: _Solved, most: int) -> list[str]:
     if solved.negative is None:
         cut = solved.products == most
         end = f", the most that max_products={most} allows" if cut else ""
-        return [f"the step took {solved.products} products with the Hessian{end}"]
+        return [f"the step took {_products(solved.products)} with the Hessian{end}"]
     if solved.negative == 0:
         return ["no curvature along this direction: the step goes as far as the others were solved"]
     return [
         f"negative curvature along this direction (dᵀHd / dᵀd = {solved.negative:.3g}, met after "
-        f"{solved.products} products): the plain Newton step would climb; it was reflected"
+        f"{_products(solved.products)}): the plain Newton step would climb; it was reflected"
     ]
+
+
+def _products(count: int) -> str:
+    return f"{count} product{'s' if count != 1 else ''}"
