@@ -97,11 +97,12 @@ class Library:
     def __init__(self, reading: Reading) -> None:
         step = reading.step
         changing = list(dict.fromkeys([*_variables(step), *step.updates]))
-        stand_ins = {v: Placeholder(v.shape, v.dtype, name=v.name or "v") for v in changing}
+        holes = [Placeholder(v.shape, v.dtype, name=v.name or "v") for v in changing]
+        stand_ins: dict[Tensor, Tensor] = dict(zip(changing, holes, strict=True))
         roots = [*step.outputs, step.cost, *step.gradients, *step.updates.values()]
         replaced = substitute_tensors(roots, stand_ins)
         self.reading, self.changing = reading, changing
-        inputs = [*step.inputs, *step.targets, *stand_ins.values()]
+        inputs = [*step.inputs, *step.targets, *holes]
         self.program = Program(inputs, replaced)
 
     def run(

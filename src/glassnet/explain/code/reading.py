@@ -162,7 +162,7 @@ class Reading:
     def outputs(self) -> list[Term]:
         """What the model predicts, as terms."""
         columns = self.notation.examples == "columns"
-        found = []
+        found: list[Term] = []
         for tensor in self.step.outputs:
             term = self.writer.terms[id(tensor)]
             turn = columns and len(matrix_shape(tensor.shape)) == 2
