@@ -19,7 +19,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import add
 
 import numpy as np
 
@@ -101,6 +102,7 @@ class Statistics:
         taken = {leaf for block in self.blocks for leaf in block.leaves}
         self.others = [i for i in range(len(objective.points)) if i not in taken]
         self.outputs = OutputCurvature(objective)
+        self._curvatures: dict[int, Program] = {}
 
     @cached_property
     def _forward(self) -> Program:
@@ -158,6 +160,33 @@ class Statistics:
             terms = [weight * (p if i < count else p**2) for i, p in enumerate(wide)]
             sums = terms if not sums else [a + b for a, b in zip(sums, terms, strict=True)]
         return sums[: len(self.blocks)], sums[len(self.blocks) :], roots
+
+    def curvatures(self, problem: Problem, x: Vector, directions: Sequence[Vector]) -> np.ndarray:
+        """Return ``dᵢᵀ F dⱼ`` of all directions: ``(J dᵢ)ᵀ H (J dⱼ)``, which needs no way back."""
+        count = len(directions)
+        problem.counts["product"] += count
+        if count not in self._curvatures:
+            self._curvatures[count] = self._curvature_program(count)
+        parts = [part for d in (x, *directions) for part in problem.split(d)]
+        found = self._curvatures[count].run(*problem.arrays, *parts, step=problem.step)
+        return np.asarray(found, np.float64).reshape(count, count)
+
+    def _curvature_program(self, count: int) -> Program:
+        o = self.objective
+        directions = [o.directions() for _ in range(count)]
+        entries: list[Tensor] = []
+        with recording():
+            pushed = [o.push(v) for v in directions]
+            slopes = gradients([o.loss], o.outputs)
+            bent = [gradients(slopes, o.outputs, p) for p in pushed]
+            own = [] if o.penalty is None else gradients([o.penalty], o.points)
+            curved = [gradients(own, o.points, v) if own else [] for v in directions]
+            for p, v in zip(pushed, directions, strict=True):
+                for b, c in zip(bent, curved, strict=True):
+                    pairs = [*zip(p, b, strict=True), *zip(v, c, strict=bool(c))]
+                    entries.append(reduce(add, [(first * then).sum() for first, then in pairs]))
+        flat = [v for direction in directions for v in direction]
+        return Program([*o.inputs, *o.points, *flat], entries)
 
     @cached_property
     def _penalty(self) -> Program | None:

@@ -40,7 +40,7 @@ HALVINGS = 8
 STATE = ("input_factor", "output_factor", "input_inverse", "output_inverse")
 
 
-@OPTIMIZERS.add()
+@OPTIMIZERS.add("naturalgradient")
 class NaturalGradient(SecondOrder):
     """``w ← w - η (F + λ I)⁻¹ ∇L``: the natural gradient, F being the Fisher matrix.
 
@@ -170,7 +170,8 @@ class NaturalGradient(SecondOrder):
                 "vector of residuals r(x), which stands for ½ ‖r(x)‖². This function gives a "
                 "single number; use Newton, NewtonCG or LBFGS for it."
             )
-        if not self._factors(problem.size):
+        plain = self.fisher == "auto" and not self.built
+        if plain or not self._factors(problem.size):
             return self._exact(problem, x)
         statistics = self._statistics_of(problem)
         if statistics.blocks:
@@ -202,6 +203,7 @@ class NaturalGradient(SecondOrder):
         move.eigenvalues = system.eigenvalues
         if system.negative:
             move.notes.append(NOT_CONVEX)
+        move.rate *= self._shortening(curved * move.rate**2, move)
         self._take(problem, move, move.rate * p, float(g @ p) * move.rate, curved * move.rate**2)
         self._adapt(move, 2 / 3)
         return move
@@ -217,7 +219,7 @@ class NaturalGradient(SecondOrder):
         p = -self._preconditioned(problem, g, statistics, move)
         last = problem.joined([self.slot(v, "step").value for v in self._trainable])
         if self.rescale:
-            step, curved = self._best(problem, x, g, p, last, move)
+            step, curved = self._best(problem, statistics, g, p, last, move)
         else:
             step, curved = self._plain(g, p, last, move)
         self._take(problem, move, step, float(g @ step), curved)
@@ -322,12 +324,17 @@ class NaturalGradient(SecondOrder):
 
     # --- the length of the step ---------------------------------------------------------------
     def _best(
-        self, problem: Problem, x: Vector, g: Vector, p: Vector, last: Vector, move: Move
+        self,
+        problem: Problem,
+        statistics: Statistics,
+        g: Vector,
+        p: Vector,
+        last: Vector,
+        move: Move,
     ) -> tuple[Vector, float]:
         """Return η (α p + μ d) and its δᵀ F δ, with α and μ from the quadratic model."""
         directions = [p, last] if np.any(last) and self.momentum else [p]
-        products = [problem.gauss_newton_product(x, d) for d in directions]
-        curved = np.array([[d @ q for q in products] for d in directions])
+        curved = statistics.curvatures(problem, move.x, directions)
         lengths = np.array([[d @ e for e in directions] for d in directions])
         slopes = np.array([g @ d for d in directions])
         damped = curved + (move.damping or 0.0) * lengths

@@ -13,7 +13,8 @@ for deep learning", ICML 2017 (roots pulled back).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 
@@ -75,14 +76,15 @@ class OutputCurvature:
             found = self.program.run(*known, *directions, step=problem.step)[place]
             return np.asarray(found, np.float64)
 
-        return [_root(lambda v, i=i: times(i, v), o) for i, o in enumerate(z)]
+        return [_root(partial(times, i), o) for i, o in enumerate(z)]
 
 
-def _root(times, z: np.ndarray) -> Root:  # type: ignore[no-untyped-def]
-    signs = random_signs(np.random.default_rng(0), z.shape)
-    moved, diagonal = times(signs), times(np.ones(z.shape))
+def _root(times: Callable[[np.ndarray], np.ndarray], z: np.ndarray) -> Root:
+    # Not signs: rows of equal ones are common where there are few, and say nothing.
+    trial = np.random.default_rng(0).normal(size=z.shape)
+    moved, diagonal = times(trial), times(np.ones(z.shape))
     room = SAME * float(np.abs(moved).max(initial=0.0))
-    if np.all(np.abs(signs * moved - diagonal) <= room):
+    if np.all(np.abs(moved - trial * diagonal) <= room):
         return Root(None, np.sqrt(np.maximum(diagonal, 0)), bool(np.all(diagonal >= -room)))
     k = z.shape[-1]
     if z.size * k > LARGEST:
@@ -91,8 +93,8 @@ def _root(times, z: np.ndarray) -> Root:  # type: ignore[no-untyped-def]
             f"{z.size // k} such rows has {z.size * k:,} numbers. Use smaller batches, or LBFGS."
         )
     blocks = np.stack([times(_unit(z.shape, j)).reshape(-1, k).T for j in range(k)], axis=1)
-    if np.any(np.abs(np.einsum("jkr,rk->rj", blocks, signs.reshape(-1, k)) - moved.reshape(-1, k))
-              > room):  # fmt: skip
+    joined = np.einsum("jkr,rk->rj", blocks, trial.reshape(-1, k)).reshape(z.shape)
+    if np.any(np.abs(joined - moved) > room):
         raise ValueError(
             "NaturalGradient: the loss joins several examples, or classes along another axis than "
             "the last, so it is no sum over the rows of the outputs. Use GaussNewton or LBFGS."
