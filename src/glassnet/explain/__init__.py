@@ -1,6 +1,9 @@
 """Explanation: the derivation, the notations, the code, the stability of a network."""
 
+from glassnet.explain import surfaces as surfaces
 from glassnet.explain.code import code_of as code_of
+from glassnet.explain.comparing import compare_optimizers as compare_optimizers
+from glassnet.explain.comparison import Comparison as Comparison
 from glassnet.explain.curvature import CurvatureReport as CurvatureReport
 from glassnet.explain.curvature import curvature as curvature
 from glassnet.explain.derivation import Derivation as Derivation

@@ -8,7 +8,7 @@ import numpy as np
 
 from glassnet.optimizers.second_order.base import Move
 
-_WIDTH = 96
+_WIDTH = 88
 _FLAT = 1e-6
 """Eigenvalues below this part of the largest count as 0: their sign is that of rounding."""
 
