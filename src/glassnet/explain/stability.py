@@ -28,7 +28,8 @@ from glassnet.graph.stability import Form
 from glassnet.graph.tensor import Placeholder, Tensor
 from glassnet.models.data import ArraySource, Batch, source_of
 from glassnet.models.model import Model
-from glassnet.models.steps import Step, signature, train_step
+from glassnet.models.running import step_makers
+from glassnet.models.steps import Step, signature
 from glassnet.nest import flatten
 from glassnet.ops.delicate import Composed, find_composed
 from glassnet.ops.shaping import reshape
@@ -68,7 +69,7 @@ def stability(model: Model, x: Any, y: Any = None, sample_weight: Any = None) ->
     (1, True)
     """
     batch = _batch_for(model, x, y, sample_weight)
-    step = model.step_for("train", batch, train_step, signature(batch))
+    step = model.step_for("train", batch, step_makers(model)["train"], signature(batch))
     examples = len(flatten(batch.x)[0])
     spots = _spots(step, {"m": examples})
     found = [
