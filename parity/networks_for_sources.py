@@ -74,6 +74,16 @@ def residual(rng: np.random.Generator) -> Made:
     return gn.Model(x, out), [normal(rng, 3, 7, 7, 4)]
 
 
+def unequal_branches(rng: np.random.Generator) -> Made:
+    """The branch that is made last is the deeper one, so that Keras has its layers first."""
+    a, b = gn.Input((4,), name="short"), gn.Input((6, 4), name="long")
+    h = L.Dense(4, activation="gelu")(a)
+    c = L.Conv1D(4, 3, padding="causal", dilation_rate=2, activation="silu")(b)
+    c = L.Reshape((2, 2))(L.Dense(4)(L.GlobalAveragePooling1D()(c)))
+    out = L.Dense(3)(L.Concatenate()([h, L.Flatten()(c)]))
+    return gn.Model([a, b], out), [normal(rng, 3, 4), normal(rng, 3, 6, 4)]
+
+
 def several(rng: np.random.Generator) -> Made:
     """Two inputs, three outputs, a shared layer."""
     a, b = gn.Input((4,), name="left"), gn.Input((4,), name="right")

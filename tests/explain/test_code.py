@@ -486,3 +486,25 @@ def test_a_name_that_someone_else_chose_is_no_code():
         title
         == "a___ + print(_run_) + _____: a neural network in NumPy alone, written by glassnet."
     )
+
+
+@pytest.mark.parametrize("notation", NOTATIONS)
+def test_what_rounding_alone_decides_is_no_alarm(notation, tmp_path):
+    """A small gradient through normalisations, whose size RMSprop takes away."""
+    gn.utils.set_random_seed(3)
+    stack = [layers.Dense(4, "elu"), layers.BatchNormalization(), layers.Dropout(0.25)]
+    inner = gn.Sequential([gn.Input((3,)), *stack], name="inner")
+    x = gn.Input((3,))
+    model = gn.Model(x, layers.Dense(2)(inner(layers.Dense(3)(inner(x)))))
+    model.compile("rmsprop", gn.losses.CategoricalCrossentropy(from_logits=True))
+    program = tmp_path / "program.py"
+    source = numpy_source(model, notation=notation)
+    program.write_text(source)
+    command = [sys.executable, "-I", str(program), "--check"]
+    good = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert good.returncode == 0, good.stdout
+    assert "W4 after 5 steps" in good.stdout and "J in step 5" in good.stdout
+    for right, wrong in (("0.9 * V", "0.8 * V"), ("eta * grads[k]", "1.001 * eta * grads[k]")):
+        assert right in source
+        program.write_text(source.replace(right, wrong))
+        assert subprocess.run(command, capture_output=True, timeout=60).returncode == 1

@@ -253,3 +253,21 @@ def test_a_loss_of_the_user_is_written_out_in_torch_and_named_in_keras():
     model.compile(optimizer="adam", loss=cubes)
     assert "torch.abs(targets - outputs) ** 3" in torch_source(model, weights=None)
     assert "# Not written, loss: 'cubes' is your own code" in keras_source(model, weights=None)
+
+
+def test_branches_get_their_weights_layer_by_layer_in_keras():
+    a, b = gn.Input((3,)), gn.Input((3,))
+    h = gn.layers.Dense(3, name="short")(a)
+    k = gn.layers.Dense(3, name="deep")(gn.layers.Reshape((3,))(gn.layers.Dense(3, name="low")(b)))
+    source = keras_source(gn.Model([a, b], gn.layers.Add()([h, k])))
+    for name in ("short", "deep", "low"):  # Keras's order is that of depth: low, short, deep
+        line = f'model.get_layer("{name}").set_weights([W["{name}/kernel"], W["{name}/bias"]])'
+        assert line in source
+    assert "model.set_weights" not in source
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_a_shape_of_equal_sizes_stays_a_shape(writer):
+    model = gn.Sequential([gn.Input((4,)), gn.layers.Reshape((2, 2)), gn.layers.Dense(1)])
+    assert "Reshape(2)" not in writer(model)
+    assert "2, 2" in writer(model, weights=None)

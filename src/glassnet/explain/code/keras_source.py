@@ -30,6 +30,7 @@ from glassnet.explain.code.modules import (
     calls_of_layers,
     check_layer,
     commented,
+    in_one_order,
     input_names,
     is_stack,
     model_dtype,
@@ -38,7 +39,13 @@ from glassnet.explain.code.modules import (
     say,
     with_sizes,
 )
-from glassnet.explain.code.weights import arrays_of, checked_choice, modules_for, section
+from glassnet.explain.code.weights import (
+    arrays_of,
+    checked_choice,
+    modules_for,
+    names_of,
+    section,
+)
 from glassnet.graph.dimension import display
 from glassnet.graph.tensor import Tensor
 from glassnet.layers import Activation, CategoryEncoding, Lambda, LayerNormalization, Normalization
@@ -46,6 +53,7 @@ from glassnet.layers.base import Layer
 from glassnet.layers.calling import LayerCall, public_shape
 from glassnet.layers.convolution import Conv1D, Conv2D, Conv3D
 from glassnet.layers.inputs import InputLayer
+from glassnet.models.curved import needs_objective
 from glassnet.models.model import Model
 from glassnet.models.network import Network
 from glassnet.nest import flatten
@@ -99,6 +107,8 @@ class _Program:
         self.taken = set(_RESERVED)
         self.names: dict[int, str] = {}
         """The variables of layers and models that are not written where they are called."""
+        self.branching = not all(in_one_order(network_of(m, _WHAT)) for m in self.models)
+        """Whether weights go to each layer by name: Keras orders layers by depth."""
         self.written: set[int] = set()
         self._name_what_is_shared()
         self.functions: dict[str, list[str]] = {}
@@ -165,7 +175,7 @@ class _Program:
         before: list[str] = []
         inside = [f"    {self.entry(network.flat_inputs[0], model)},"]
         for layer, found in zip(model.layers, network.calls, strict=True):
-            text, lines = self.used(layer, keep_name=len(model.outputs) > 1)
+            text, lines = self.used(layer, keep_name=len(model.outputs) > 1 or self.branching)
             before += lines
             inside += commented(f"    {text},", display(found.outputs[0].shape))
         end = "])" if is_automatic(model.name, type(model)) else f"], name={quoted(model.name)})"
@@ -264,8 +274,25 @@ class _Program:
         arrays = arrays_of(self.model)
         lines = ["", "# Weights by name, in glassnet's and Keras's layout."]
         lines += section(arrays, self.weights)
-        lines += ["model.set_weights([W[name] for name in W])"]
+        if self.branching:
+            lines += self.by_layer()
+        else:
+            lines += ["model.set_weights([W[name] for name in W])"]
         return lines + [f"{name}.finalize_state()" for name in self.statistics]
+
+    def by_layer(self) -> list[str]:
+        """Return a line for each layer with weights; a layer in two models gets its once."""
+        names, done, lines = names_of(self.model), set[int](), []
+        for model in self.models:
+            for layer in network_of(model, _WHAT).layers:
+                if isinstance(layer, Model) or not layer.weights or id(layer) in done:
+                    continue
+                done.add(id(layer))
+                variable = self.names.get(id(layer))
+                place = variable or f"{self.names[id(model)]}.get_layer({quoted(layer.name)})"
+                values = ", ".join(f"W[{quoted(names[id(w)])}]" for w in layer.weights)
+                lines += broken(f"{place}.set_weights([{values}])")
+        return lines
 
     def compile_lines(self) -> list[str]:
         """Return the call of ``compile``; what is the user's own code stands in a comment."""
@@ -276,6 +303,10 @@ class _Program:
         for name in ("optimizer", "loss", "loss_weights", "metrics", "weighted_metrics"):
             value = told[name]
             if value is None or value == []:
+                continue
+            if name == "optimizer" and needs_objective(self.model.optimizer):
+                kind = type(self.model.optimizer).__name__
+                left_out.append(f"# Not written, {name}: Keras has no {kind}; this is its default.")
                 continue
             try:
                 text = _compiled(value)
@@ -373,7 +404,8 @@ class _Function(Walk):
         layer = item.layer
         several = isinstance(self.network.outputs, (list, tuple, dict))
         ends = {t.origin[0].layer.name for t in flatten(self.network.outputs) if t.origin}
-        function, before = self.program.used(layer, keep_name=several and layer.name in ends)
+        keep_name = self.program.branching or (several and layer.name in ends)
+        function, before = self.program.used(layer, keep_name=keep_name)
         for line in before:
             self.line(line)
         given = [self.argument(a) for a in item.args]

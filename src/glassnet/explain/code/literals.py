@@ -264,7 +264,7 @@ def arguments(cls: type, config: Mapping[str, Any]) -> dict[str, str]:
         needed = name in NEEDED.get(cls.__name__, ())
         if name in defaults and not needed and _same(told, text, defaults[name]):
             continue
-        found[name] = _short_brick(told, text)
+        found[name] = _short_brick(told, text, name not in SHAPES)
     return found
 
 
@@ -333,13 +333,18 @@ def _single(value: Any) -> Any:
     return items[0] if items and all(item == items[0] for item in items) else items
 
 
-def _short_brick(told: Any, text: str) -> str:
-    """A brick without arguments by its name: ``"he_normal"``."""
+SHAPES = ("target_shape", "noise_shape")
+"""Arguments of which (2, 2) is another shape than 2."""
+
+
+def _short_brick(told: Any, text: str, one_for_all: bool) -> str:
+    """A brick without arguments by its name, ``"he_normal"``; 2 for (2, 2) where that says it."""
     if isinstance(told, Mapping) and "class_name" in told and text.endswith("()"):
         kind = told["kind"]
         if kind in ("initializer", "constraint", "regularizer"):
             return quoted(snake_case(told["class_name"]))
-    if isinstance(told, list) and len(told) > 1 and isinstance(_single(told), (int, str)):
+    alike = isinstance(told, list) and len(told) > 1 and isinstance(_single(told), (int, str))
+    if alike and one_for_all:
         return _plain(_single(told))
     if isinstance(told, list) and text.startswith("["):
         return f"({text[1:-1]}{',' if len(told) == 1 else ''})"

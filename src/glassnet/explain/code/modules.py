@@ -82,6 +82,28 @@ def is_stack(model: Model, network: Network) -> bool:
     )
 
 
+def in_one_order(network: Network) -> bool:
+    """Tell whether each layer with weights works on what the one before it gave, near or far."""
+    ahead: dict[int, set[int]] = {}
+    before: int | None = None
+    met: set[int] = set()
+    for item in network.order:
+        given = item.inputs if isinstance(item, Tensor) else flatten([item.args, item.kwargs])
+        found: set[int] = set().union(*(ahead.get(id(t), set()) for t in given))
+        if isinstance(item, Tensor):
+            ahead[id(item)] = found
+            continue
+        layer = id(item.layer)
+        if item.layer.weights and layer not in met:
+            if before is not None and before not in found:
+                return False
+            before = layer
+            met.add(layer)
+            found.add(layer)
+        ahead.update((id(tensor), found) for tensor in item.outputs)
+    return True
+
+
 def say(layer: Layer, what: str, why: str) -> NotSayable:
     """Return the error that a layer can't be said."""
     return NotSayable(f"{what}: layer {layer.name!r} ({type(layer).__name__}): {why}")
