@@ -104,6 +104,13 @@ def test_without_curvature_the_step_is_the_gradients() -> None:
     assert "no curvature" in found.notes[0]
 
 
+def test_nearly_no_curvature_at_all() -> None:
+    # The full step would be 5e199 long, where f overflows; warnings are errors in tests.
+    found = move(Newton(), lambda x: 1e-200 * x[0] ** 2 + np.exp(0 * x[0]) * x[0], [1.0])
+    assert found.x.tolist() == [1.0]
+    assert found.notes[-1] == "no smaller value was found along the step; it was not taken"
+
+
 # --- saddles ----------------------------------------------------------------------------------
 def test_the_plain_step_lands_on_the_saddle_and_warns_once() -> None:
     with pytest.warns(UserWarning, match="leads to a saddle or a maximum") as told:

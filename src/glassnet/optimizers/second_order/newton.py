@@ -127,7 +127,8 @@ def _known(move: Move) -> Vector:
 
 def _promised(slopes: Vector, eigenvalues: Vector, step: Vector) -> float:
     """The decrease of the parabola gᵀp + ½ pᵀHp, all in the axes of H."""
-    return -float(slopes @ step + eigenvalues @ step**2 / 2)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return -float(slopes @ step + eigenvalues @ step**2 / 2)
 
 
 def _directions(count: int, total: int) -> str:
