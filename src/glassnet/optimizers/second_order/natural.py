@@ -110,7 +110,7 @@ class NaturalGradient(SecondOrder):
         self,
         learning_rate: Any = 1.0,
         fisher: str = "auto",
-        damping: float = 0.1,
+        damping: float = 0.01,
         adapt_damping: bool = True,
         rescale: bool = True,
         momentum: float = 0.9,
