@@ -92,14 +92,14 @@ class ProductSystem:
 
     @property
     def largest(self) -> float:
-        """vᵀ G v for v after three steps of the power iteration from a fixed start."""
+        """|vᵀ G v| for v after two steps of the power iteration from a fixed start."""
         if self._largest is None:
             v = np.random.default_rng(0).normal(size=len(self.x))
             found = 0.0
             for _ in range(3):
                 v = v / np.linalg.norm(v)
                 product = self.problem.gauss_newton_product(self.x, v)
-                found = float(v @ product)
+                found = abs(float(v @ product))
                 v = product if np.any(product) else v
             self._largest = found
         return self._largest

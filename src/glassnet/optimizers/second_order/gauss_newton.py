@@ -171,18 +171,19 @@ class LevenbergMarquardt(_Damped):
     After each try of a step p the gain compares the decrease that came with the one promised,
     ``ρ = (f(w) - f(w + p)) / (-gᵀp - ½ pᵀ G p)``::
 
-        ρ > 0:  take the step,  λ ← λ max(⅓, 1 - (2ρ - 1)³),  ν ← 2
-        else:   try again with  λ ← λ ν,  ν ← 2 ν
+        ρ > 0:  take the step,  λ ← λ max(⅓, 1 - (2ρ - 1)³)
+        else:   try again with  λ ← λ ν,  ν ← 2 ν             (ν = 2 at first)
 
-    One step of training makes as many tries as it takes, up to ``tries``. λ and ν are kept as
-    variables of the optimizer, so training that was saved goes on as it would have.
+    One step of training makes as many tries as it takes, up to ``tries``. λ is kept as a variable
+    of the optimizer, so training that was saved goes on as it would have.
 
     Memory and time as for `GaussNewton`; by matrix, each further try costs n² operations and one
     look at the loss.
 
     Args:
         learning_rate: η, what steps are multiplied by.
-        initial_damping: the first λ, as a part of the largest eigenvalue of G (in the scale of D).
+        initial_damping: the first λ, in parts of the largest eigenvalue of G (in the scale of D).
+            1 begins like gradient descent, which suits random weights; 1e-3 a good first guess.
         scaling: D. ``"identity"`` treats all weights alike. ``"marquardt"`` takes the diagonal of
             G, its largest values so far (after Moré), which makes steps the same in whatever units
             each weight is measured: for the parameters of a formula. It needs the matrix.
@@ -220,7 +221,7 @@ class LevenbergMarquardt(_Damped):
     def __init__(
         self,
         learning_rate: Any = 1.0,
-        initial_damping: float = 1e-3,
+        initial_damping: float = 1.0,
         scaling: str = "identity",
         tries: int = 20,
         solver: str = "auto",
@@ -236,7 +237,6 @@ class LevenbergMarquardt(_Damped):
         self.tries = whole(tries, f"{what}: tries", least=1)
         # 0 says that no step was made yet.
         self._damping = self.add_variable((), "zeros", "float64", name="damping")
-        self._growth = self.add_variable((), "zeros", "float64", name="damping_growth")
         self._diagonal: Variable | None = None
 
     def build(self, variables: Sequence[Variable]) -> None:
@@ -279,13 +279,13 @@ class LevenbergMarquardt(_Damped):
         move = Move(x, before, before, float(np.linalg.norm(g)), rate=self.rate())
         system = self.system(problem, x, move)
         move.eigenvalues = system.eigenvalues
-        if system.negative:
-            move.notes.append(NOT_CONVEX)
         largest = system.largest or 1.0  # of a loss like |z| G is 0: the step is the gradient's
         # Below the rounding of G a λ says nothing.
         least = max(precision(problem) * largest, _SMALLEST)
         damping = max(self.damping or self.initial_damping * largest, least)
         self._try(problem, g, system, move, damping)
+        if system.negative:
+            move.notes.append(NOT_CONVEX)
         return move
 
     def _try(self, problem: Problem, g: Vector, system: System, move: Move, damping: float) -> None:
@@ -293,8 +293,7 @@ class LevenbergMarquardt(_Damped):
 
         Where none does, λ was not at fault, and the next step begins with the same.
         """
-        x, move.damping = move.x, damping
-        growth = float(self._growth.value) or 2.0
+        x, move.damping, growth = move.x, damping, 2.0
         for refused in range(self.tries):
             p, curved = system.solve(g, damping)
             step = move.rate * p
@@ -307,7 +306,7 @@ class LevenbergMarquardt(_Damped):
             if gain > 0:
                 move.x, move.after, move.damping = x + step, after, damping
                 falls = max(1 / 3, 1 - (2 * gain - 1) ** 3)
-                move.state |= {self._damping: damping * falls, self._growth: 2.0}
+                move.state[self._damping] = damping * falls
                 if refused:
                     move.notes.append(_refused(refused))
                 return
