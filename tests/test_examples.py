@@ -6,6 +6,7 @@ import importlib.util
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -35,6 +36,32 @@ def test_xor_draws_its_boundary(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert chances[1, 1] < 0.5 < chances[1, 3]
     module.save_picture(model, str(tmp_path / "xor.png"))
     assert (tmp_path / "xor.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_newton_against_gradient_descent(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module = load("newton")
+    lessons = module.main()
+    assert "the plain Newton step climbs there" in " ".join(capsys.readouterr().out.split())
+    # One step to the minimum of a parabola; descent shrinks the error by |1 - 2η| = 0.8 a step.
+    parabola = lessons["parabola"]
+    assert parabola["Newton"].path[1].tolist() == [2.0]
+    for rate in ("0.1", "0.9"):
+        errors = np.abs(parabola[f"descent, η = {rate}"].path[:, 0] - 2)
+        np.testing.assert_allclose(errors[1:] / errors[:-1], 0.8, rtol=1e-6)
+    # Up to the top at 0, or down to a valley of depth -1/2.
+    hill = lessons["hill"]
+    assert hill["plain Newton"].losses[-1] == pytest.approx(0, abs=1e-12)
+    assert np.abs(hill["plain Newton"].path[-1]).max() < 1e-6
+    assert hill["Newton, reflected"].losses[-1] == pytest.approx(-0.5)
+    np.testing.assert_allclose(np.abs(hill["Newton, reflected"].path[-1]), 1, rtol=1e-6)
+    for name in ("Newton", "L-BFGS"):
+        np.testing.assert_allclose(lessons["valley"][name].path[-1], 1, atol=1e-6)
+    network = lessons["network"]
+    assert network["Newton"].losses[-1] < network["gradient descent"].losses[-1]
+    for picture in module.save_pictures(lessons, str(tmp_path / "pictures")):
+        assert picture.read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,7 @@ class ProgbarLogger(Callback):
         self._screen = Screen()
         self._fitting = False
         self._due = _NEVER
+        self._story: list[str] = []
         self._start("")
 
     # --- training ---------------------------------------------------------------------------
@@ -136,7 +137,7 @@ class ProgbarLogger(Callback):
         self._title, self._steps = title, steps
         self._done = self._checked = self._first = 0
         self._values: list[str] = []
-        self._story: list[str] = []
+        self._story = []
         self._began = time.perf_counter()
         self._trained: float | None = None
         if title:

@@ -73,15 +73,17 @@ def compare_optimizers(
     >>> found = gn.explain.compare_optimizers(
     ...     {"Newton": "newton", "descent": gn.optimizers.SGD(0.001)}, valley, steps=30
     ... )
-    >>> found["Newton"].losses[-1] < 1e-20, found["descent"].losses[-1] > 1
-    (True, True)
+    >>> [round(float(run.losses[-1]), 3) for run in found]
+    [0.0, 4.083]
     """
     given = _checked(optimizers)
     whole(steps, "compare_optimizers: steps", least=1)
     gap = max(1, steps // POINTS) if every is None else whole(every, _EVERY, least=1)
     contest = _contest(model_or_function, data, x0, batch_size, shuffle, seed)
     if not np.isfinite(contest.value(contest.start)):
-        raise ValueError("compare_optimizers: the loss is not finite at the start; begin elsewhere.")
+        raise ValueError(
+            "compare_optimizers: the loss is not finite at the start; begin elsewhere."
+        )
     runs = {name: _run(name, made, contest, steps, gap) for name, made in given.items()}
     surface = model_or_function if isinstance(model_or_function, Surface) else None
     return Comparison(contest.title, runs, contest.value, surface, contest.counted)
@@ -122,8 +124,7 @@ def _contest(
         return ModelContest(subject, data, batch_size, shuffle, seed)
     if isinstance(subject, (Layer, type)) or not callable(subject):
         raise TypeError(
-            "compare_optimizers: expected a model, or a function of one array; got "
-            f"{subject!r}."
+            f"compare_optimizers: expected a model, or a function of one array; got {subject!r}."
         )
     if data is not None:
         raise ValueError(
@@ -140,7 +141,7 @@ def _title(function: Any) -> str:
     if isinstance(function, Surface):
         return str(function)
     name = getattr(function, "__name__", type(function).__name__)
-    return "a function" if name == "<lambda>" else name
+    return "f" if name == "<lambda>" else name
 
 
 def _run(name: str, optimizer: Optimizer, contest: Contest, steps: int, gap: int) -> Run:

@@ -141,7 +141,7 @@ class Comparison:
 
     def __str__(self) -> str:
         parts = [
-            f"{self.title}, {self.size} {self.counted}; all begin at {self._first:.4g}",
+            f"{self.title}, {self._size_told}; all begin at {self._first:.4g}",
             "",
             self.table(),
             "",
@@ -151,6 +151,10 @@ class Comparison:
         return "\n".join(parts)
 
     @property
+    def _size_told(self) -> str:
+        return f"{self.size} {self.counted if self.size > 1 else self.counted.removesuffix('s')}"
+
+    @property
     def _first(self) -> float:
         return float(next(iter(self)).losses[0])
 
@@ -158,7 +162,7 @@ class Comparison:
         """Who is first at the target, by each measure."""
         found = {run.name: place for run in self if (place := run.reaches(self.target)) is not None}
         firsts = {
-            axis: min(found, key=lambda name: self[name].along(axis)[found[name]])  # noqa: B023
+            axis: min(found, key=lambda name: self[name].along(axis)[found[name]])
             for axis in ("steps", "time", "evaluations")
         }
         words = {"steps": "by steps", "time": "by time", "evaluations": "by work"}
@@ -172,15 +176,17 @@ class Comparison:
     def plane(self) -> Plane:
         """The plane on which the paths are drawn: that of the two variables, where there are two.
 
-        For more it is the plane nearest to all paths; see `plane_through`.
+        For more it is the plane nearest to all paths but those that ran away; see `plane_through`.
         """
-        return plane_through([run.path for run in self])
+        kept = [run.path for run in self if not run.ended]
+        return plane_through(kept or [run.path for run in self])
 
     def plot(self, x: str | Sequence[str] = "steps", path: str | Path | None = None) -> Figure:
         """Draw the losses against steps, time or evaluations.
 
         Args:
-            x: ``"steps"``, ``"time"`` or ``"evaluations"``; several are drawn side by side.
+            x: ``"steps"``, ``"time"`` or ``"evaluations"``; several are drawn side by side. A curve
+                ends where it is down to rounding.
             path: the file to save the picture in.
 
         Raises:
@@ -189,7 +195,7 @@ class Comparison:
         """
         return plots.draw_losses(self, [x] if isinstance(x, str) else list(x), path)
 
-    def plot_paths(self, path: str | Path | None = None, cells: int = 81) -> Figure:
+    def plot_paths(self, path: str | Path | None = None, cells: int | None = None) -> Figure:
         """Draw the paths on the surface.
 
         One variable: on the curve. Two: on contours. More: their feet on the plane nearest to
@@ -198,7 +204,7 @@ class Comparison:
 
         Args:
             path: the file to save the picture in.
-            cells: how many points the grid has along each axis.
+            cells: how many heights are computed along each axis; a fitting number for None.
 
         Raises:
             ImportError: where Matplotlib is missing.

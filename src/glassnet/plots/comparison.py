@@ -23,6 +23,8 @@ AXES = {
 }
 _WIDE = 30.0
 """From which ratio of the largest to the smallest loss on the scale is logarithmic."""
+_APART = 6.0
+"""From which ratio of the longest curve to the shortest the scale of costs is logarithmic."""
 _DEEP = 1e-16
 """Below this part of the largest, a loss is drawn as that: what is left of it is rounding."""
 
@@ -40,7 +42,7 @@ def draw_losses(comparison: Comparison, axes: Sequence[str], path: str | Path | 
         place.set_xlabel(AXES[axis])
     drawn[0].set_ylabel(label)
     figure.suptitle(comparison.title, fontsize=11)
-    _legend(figure, drawn[0], len(comparison))
+    _legend(figure, drawn[0])
     return saved(figure, path)
 
 
@@ -61,77 +63,103 @@ def _curves(place: Any, comparison: Comparison, heights: dict[str, np.ndarray], 
     logarithmic = (
         top > 0 and (known or joined.min() > 0) and top / max(positive.min(), _DEEP) > _WIDE
     )
+    ends = []
     for number, run in enumerate(comparison):
         drawn, x = heights[run.name], run.along(axis)
         if logarithmic:
-            drawn = np.maximum(drawn, _DEEP * top)
+            drawn, x = _down_to(_DEEP * top, drawn, x)
+        ends.append(float(x[-1]))
         place.plot(
-            x, drawn, **style(number), label=run.name, linewidth=1.8, markersize=4.5,
-            markevery=max(1, len(x) // 12), markeredgecolor="white", markeredgewidth=0.5,
+            x, drawn, **style(number), label=run.name, linewidth=1.8, markersize=5,
+            markevery=max(1, len(x) // 10), markeredgecolor="white", markeredgewidth=0.5,
         )  # fmt: skip
         if run.ended:
             place.plot(x[-1:], drawn[-1:], marker="x", markersize=9, color=style(number)["color"])
     if logarithmic:
         place.set_yscale("log")
+    if max(ends) > _APART * min(ends) > 0:
+        place.set_xscale("log")  # on an even scale the quick ones would be a smudge at the left
     place.grid(alpha=0.25)
     place.spines[["top", "right"]].set_visible(False)
 
 
-def _legend(figure: Any, place: Any, count: int) -> None:
+def _down_to(floor: float, heights: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A curve down to where it first meets the floor; what comes after is rounding."""
+    low = np.flatnonzero(heights <= floor)
+    end = int(low[0]) + 1 if len(low) else len(heights)
+    return np.maximum(heights[:end], floor), x[:end]
+
+
+def _legend(figure: Any, place: Any) -> None:
+    """Name the curves below the picture, in one row where they fit."""
     handles, labels = place.get_legend_handles_labels()
+    room = 13 * figure.get_figwidth()  # letters
+    rows = -(-sum(len(label) + 7 for label in labels) // int(room))
     figure.legend(
-        handles, labels, loc="outside lower center", ncols=min(count + 2, 4), frameon=False
+        handles, labels, loc="outside lower center", ncols=-(-len(labels) // rows), frameon=False
     )
 
 
 # --- paths ------------------------------------------------------------------------------------
-def draw_paths(comparison: Comparison, path: str | Path | None, cells: int) -> Figure:
+def draw_paths(comparison: Comparison, path: str | Path | None, cells: int | None) -> Figure:
     """Draw the paths on the curve, the contours, or the contours in the plane nearest to them."""
-    figure = new_figure(7.2, 6.6 if comparison.size > 1 else 5.0)
-    place = figure.subplots()
     if comparison.size == 1:
-        _on_curve(place, comparison, cells)
+        figure = _on_curve(comparison, cells or 400)
     else:
-        _on_contours(figure, place, comparison, cells)
-    _legend(figure, place, len(comparison))
+        figure = _on_contours(comparison, cells or (161 if comparison.size == 2 else 61))
+    _legend(figure, figure.axes[0])
     return saved(figure, path)
 
 
-def _on_curve(place: Any, comparison: Comparison, cells: int) -> None:
-    low, high = _ranges([run.path for run in comparison])[0]
-    x = np.linspace(low, high, 4 * cells)
+def _on_curve(comparison: Comparison, cells: int) -> Figure:
+    figure = new_figure(7.2, 4.8)
+    place = figure.subplots()
+    low, high = _ranges([run.path for run in comparison], comparison)[0]
+    x = np.linspace(low, high, cells)
     y = [comparison.value(np.array([v])) for v in x]
-    place.plot(x, y, color="0.55", linewidth=2.5, zorder=1)
-    for number, run in enumerate(comparison):
-        _path(place, run.path[:, 0], run.losses, number, run)
+    place.plot(x, y, color="0.6", linewidth=3, zorder=1)
+    paths = [np.stack([run.path[:, 0], run.losses], axis=1) for run in comparison]
+    _paths(place, paths, comparison)
     place.set(xlabel="x", ylabel="f(x)", title=comparison.title, xlim=(low, high))
     place.spines[["top", "right"]].set_visible(False)
+    return figure
 
 
-def _on_contours(figure: Any, place: Any, comparison: Comparison, cells: int) -> None:
+def _on_contours(comparison: Comparison, cells: int) -> Figure:
     plane, surface = comparison.plane, comparison.surface
     paths = [plane.coordinates(run.path) for run in comparison]
-    sides = _ranges(paths) if surface is None else list(surface.domain)
+    sides = _ranges(paths, comparison) if surface is None else list(surface.domain)
+    ratio = (sides[1][1] - sides[1][0]) / (sides[0][1] - sides[0][0])
+    width = 6.2 / max(1.0, ratio)
+    figure = new_figure(width + 1.5, width * ratio + 1.6)
+    place = figure.subplots()
     a, b = (np.linspace(low, high, cells) for low, high in sides)
-    heights = plane.heights(comparison.value, a, b)
-    filled = _contours(place, a, b, heights)
-    for number, (drawn, run) in enumerate(zip(paths, comparison, strict=True)):
-        _path(place, drawn[:, 0], drawn[:, 1], number, run)
-    _landmarks(place, comparison, paths[0][0])
-    bar = figure.colorbar(filled, ax=place, shrink=0.8, format=_told)
-    bar.set_label("f" if comparison.counted == "numbers" else "loss")
-    place.set(xlim=sides[0], ylim=sides[1], aspect="equal")
-    if comparison.size == 2 and comparison.counted == "numbers":
-        place.set(xlabel="x", ylabel="y", title=comparison.title)
-    elif comparison.size == 2:
-        place.set(xlabel="first weight", ylabel="second weight", title=comparison.title)
-    else:
-        place.set(
-            xlabel="first principal direction of the paths", ylabel="second principal direction",
-            title=f"{comparison.title}\n{comparison.size} {comparison.counted}; this slice holds "
-            f"{_percent(plane.share)} of the paths' variance",
+    filled = _contours(place, a, b, plane.heights(comparison.value, a, b))
+    _paths(place, paths, comparison)
+    if surface is not None and surface.minima:
+        place.plot(
+            *np.transpose(surface.minima), marker="*", markersize=19, color="#F0E442",
+            markeredgecolor="black", linestyle="none", label="minimum", zorder=2,
         )  # fmt: skip
-    place.title.set_fontsize(11)
+    bar = figure.colorbar(filled, ax=place, fraction=0.05, pad=0.03, format=_told)
+    bar.ax.set_title("f" if comparison.counted == "numbers" else "loss", fontsize=10)
+    place.set(xlim=sides[0], ylim=sides[1], aspect="equal")
+    _name_axes(place, comparison)
+    return figure
+
+
+def _name_axes(place: Any, comparison: Comparison) -> None:
+    title, names = comparison.title, ("x", "y")
+    if comparison.size > 2:
+        names = ("first principal direction of the paths", "second principal direction")
+        title += (
+            f"\n{comparison.size} {comparison.counted}; this slice holds "
+            f"{_percent(comparison.plane.share)} of the paths' variance"
+        )
+    elif comparison.counted == "weights":
+        names = ("first weight", "second weight")
+    place.set(xlabel=names[0], ylabel=names[1])
+    place.set_title(title, fontsize=11)
 
 
 def _percent(share: float) -> str:
@@ -142,72 +170,82 @@ def _told(value: float, _: Any = None) -> str:
     return f"{value:.3g}"
 
 
-def _ranges(paths: Sequence[np.ndarray]) -> list[tuple[float, float]]:
+def _ranges(paths: Sequence[np.ndarray], comparison: Comparison) -> list[tuple[float, float]]:
     """What to show along each axis: the paths but for those that run away, and room about them.
 
     No side is shorter than half the other, so that a scale that is the same for both fits a page.
     """
     start = paths[0][0]
     reach = [float(np.abs(p - start).max()) for p in paths]
-    most = 4 * float(np.median(reach)) or 1.0
+    kept = [r for r, run in zip(reach, comparison, strict=True) if not run.ended]
+    most = max(kept) if kept and max(kept) > 0 else 4 * min(reach) or 1.0
     shown = np.concatenate([p[np.abs(p - start).max(axis=1) <= most] for p in paths])
     low, high = shown.min(axis=0), shown.max(axis=0)
     middle, half = (low + high) / 2, (high - low) / 2
-    half = 1.15 * np.maximum(half, max(float(half.max()) / 2, 1e-12))
+    half = 1.15 * np.maximum(half, (float(half.max()) or 1.0) / 2)
     return [(float(m - h), float(m + h)) for m, h in zip(middle, half, strict=True)]
 
 
 def _contours(place: Any, a: np.ndarray, b: np.ndarray, heights: np.ndarray) -> Any:
     """Fill the contours in pale greys, so that the paths stand out."""
-    levels = _levels(heights)
-    shades = part("colors").LinearSegmentedColormap.from_list("depth", ["#8c9aa8", "#f7f8f9"])
-    norm = part("colors").BoundaryNorm(levels, shades.N, extend="both")
     drawn = np.ma.masked_invalid(heights)
+    levels = _levels(np.asarray(drawn.compressed()))
+    shades = part("colors").LinearSegmentedColormap.from_list("depth", ["#93a0ad", "#f9fafb"])
+    norm = part("colors").BoundaryNorm(levels, shades.N, extend="both")
     filled = place.contourf(a, b, drawn, levels=levels, cmap=shades, norm=norm, extend="both")
-    place.contour(
-        a, b, drawn, levels=levels, colors="white", linewidths=0.7, linestyles="solid"
-    )
+    place.contour(a, b, drawn, levels=levels, colors="white", linewidths=0.7, linestyles="solid")
     return filled
 
 
-def _levels(heights: np.ndarray, count: int = 14) -> np.ndarray:
-    """Levels evenly apart; for a valley far below its walls, closer together the deeper they lie."""
-    known = heights[np.isfinite(heights)]
-    low, high = float(known.min()), float(np.quantile(known, 0.97))
+def _levels(heights: np.ndarray) -> np.ndarray:
+    """Round levels, evenly apart; by powers of ten for a valley far below its walls."""
+    low, high = float(heights.min()), float(np.quantile(heights, 0.97))
     if not high > low:
         return np.array([low - 1, low, low + 1])
-    steep = float(np.median(known)) - low < 0.3 * (high - low)
-    spread = np.linspace(0, 1, count)
-    if steep:
-        least = max(float(np.quantile(known, 0.02)) - low, 1e-4 * (high - low)) / (high - low)
-        spread = np.geomspace(least, 1, count)
-    return low + spread * (high - low)
+    least = max(float(np.quantile(heights, 0.015)), low, 1e-8 * high)
+    skewed = float(np.median(heights)) - low < 0.3 * (high - low)
+    if low < 0 or not skewed or high < _WIDE * least:
+        even: np.ndarray = (
+            part("ticker").MaxNLocator(14, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+        )
+        return even
+    decades = np.arange(np.floor(np.log10(least)), np.ceil(np.log10(high)) + 1)
+    digits = [1, 2, 5] if len(decades) <= 5 else [1, 3] if len(decades) <= 8 else [1]
+    levels = np.outer(10.0**decades, digits).ravel()
+    inside = levels[(levels >= least) & (levels <= high)]
+    return inside if len(inside) > 2 else np.geomspace(least, high, 6)
 
 
-def _path(place: Any, x: np.ndarray, y: np.ndarray, number: int, run: Run) -> None:
-    """Draw a path with a white edge, so that it is seen on any ground."""
-    edge = part("patheffects").withStroke(linewidth=3.4, foreground="white")
-    look = style(number)
-    few = len(x) <= 40
+def _paths(place: Any, paths: Sequence[np.ndarray], comparison: Comparison) -> None:
+    """Draw the paths, on contours with a white edge so that they are seen, and the start."""
+    for number, (points, run) in enumerate(zip(paths, comparison, strict=True)):
+        points = _until_at_rest(points)
+        look, few = style(number), len(points) <= 30
+        if comparison.size > 1:
+            place.plot(*points.T, color="white", linewidth=3.6, zorder=2.5)
+        place.plot(
+            *points.T, **look, label=_label(run), linewidth=1.8, zorder=3 + number / 100,
+            markersize=6 if few else 4.5, markevery=1 if few else max(1, len(points) // 25),
+            markeredgecolor="white", markeredgewidth=0.6,
+        )  # fmt: skip
+        # Those that end at the same place lie one upon the other, the later the smaller.
+        place.plot(
+            *points[-1:].T, marker=look["marker"], color=look["color"],
+            markersize=max(7.0, 13 - 2.5 * number), markeredgecolor="black", markeredgewidth=1.1,
+            zorder=5 + number / 100,
+        )  # fmt: skip
     place.plot(
-        x, y, **look, label=run.name + (" (ran away)" if run.ended else ""), linewidth=1.7,
-        markersize=5 if few else 3.5, markevery=1 if few else max(1, len(x) // 40),
-        markeredgecolor="white", markeredgewidth=0.5, path_effects=[edge], zorder=3,
-    )  # fmt: skip
-    place.plot(
-        x[-1:], y[-1:], marker=look["marker"], color=look["color"], markersize=11,
-        markeredgecolor="black", markeredgewidth=1.2, zorder=5,
-    )  # fmt: skip
-
-
-def _landmarks(place: Any, comparison: Comparison, start: np.ndarray) -> None:
-    place.plot(
-        *start, marker="o", markersize=10, color="white", markeredgecolor="black",
+        *paths[0][0], marker="o", markersize=10, color="white", markeredgecolor="black",
         markeredgewidth=1.5, linestyle="none", label="start", zorder=4,
     )  # fmt: skip
-    surface = comparison.surface
-    if surface is not None and surface.minima:
-        place.plot(
-            *np.transpose(surface.minima), marker="*", markersize=15, color="#F0E442",
-            markeredgecolor="black", linestyle="none", label="minimum", zorder=2,
-        )  # fmt: skip
+
+
+def _until_at_rest(points: np.ndarray) -> np.ndarray:
+    """A path without its end where it stays in one place, which would take up all the markers."""
+    apart = np.abs(points - points[-1]).max(axis=1)
+    moving = np.flatnonzero(apart > 1e-3 * apart.max())
+    return points[: moving[-1] + 2] if len(moving) else points[:1]
+
+
+def _label(run: Run) -> str:
+    return f"{run.name} ({run.ended.split(':')[0]})" if run.ended else run.name
