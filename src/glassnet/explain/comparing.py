@@ -74,7 +74,7 @@ def compare_optimizers(
     ...     {"Newton": "newton", "descent": gn.optimizers.SGD(0.001)}, valley, steps=30
     ... )
     >>> [round(float(run.losses[-1]), 3) for run in found]
-    [0.0, 4.083]
+    [0.0, 4.029]
     """
     given = _checked(optimizers)
     whole(steps, "compare_optimizers: steps", least=1)

@@ -347,7 +347,8 @@ class Model(SavedModel, Explained):
             y: the targets, arranged alike; none for an iterable, which yields ``(x, y)``.
             batch_size: examples a step; 32 for None.
             epochs: where to stop, counted from 0 even with ``initial_epoch``.
-            verbose: 0 silent, 1 a progress bar, 2 a line an epoch; "auto" is 1.
+            verbose: 0 silent, 1 a progress bar, 2 a line an epoch, below which a second-order
+                optimizer tells each of its steps; "auto" is 1.
             callbacks: callbacks, or a list of them.
             validation_split: the share of the last examples that is kept for validation.
             validation_data: ``(x, y)`` or ``(x, y, sample_weight)``, or an iterable of batches.
