@@ -36,7 +36,7 @@ class LBFGS(SecondOrder):
 
     Memory: 2 · ``history_size`` + 6 vectors of n numbers of 8 bytes. Time of a step: about two
     gradients (one where it begins, one for each step that is tried, most often one), and
-    4 · ``history_size`` · n operations. The pairs are variables of the optimizer, so training that
+    5 · ``history_size`` · n operations. The pairs are variables of the optimizer, so training that
     was saved goes on as it would have. Give `fit` the whole training set as one batch: a change of
     gradient is taken on one batch, but the steps add up what different batches said.
 
@@ -76,7 +76,8 @@ class LBFGS(SecondOrder):
         super().__init__(learning_rate, name=name)
         self.history_size = whole(history_size, "LBFGS: history_size", least=1)
         self.curvature = one_of(curvature, ("skip", "damp"), "LBFGS: curvature")
-        self._steps: Variable | None = None
+        self._steps: list[Variable] = []
+        self._changes: list[Variable] = []
 
     # --- what it remembers ----------------------------------------------------------------------
     def build(self, variables: Sequence[Variable]) -> None:
@@ -91,26 +92,27 @@ class LBFGS(SecondOrder):
         Raises:
             ValueError: where they were made for another number of weights.
         """
-        if self._steps is None:
-            shape = (self.history_size, size)
-            self._steps = self.add_variable(shape, "zeros", "float64", name="steps")
-            self._changes = self.add_variable(shape, "zeros", "float64", name="gradient_changes")
+        if not self._steps:
+            for i in range(self.history_size):
+                self._steps.append(self.add_variable((size,), "zeros", "float64", name=f"step_{i}"))
+                self._changes.append(
+                    self.add_variable((size,), "zeros", "float64", name=f"gradient_change_{i}")
+                )
             self._count = self.add_variable((), "zeros", "int64", name="pairs")
-        elif self._steps.value.shape[1] != size:
+        elif (known := self._steps[0].value.size) != size:
             raise ValueError(
-                f"This LBFGS remembers steps of {self._steps.value.shape[1]} weights; the function "
-                f"has {size}. Make a new optimizer for it."
+                f"This LBFGS remembers steps of {known} weights; the function has {size}. Make a "
+                "new optimizer for it."
             )
 
     @property
     def pairs(self) -> list[tuple[Vector, Vector]]:
         """The pairs (s, y), oldest first."""
-        if self._steps is None:
+        if not self._steps:
             return []
         count, room = int(self._count.value), self.history_size
-        kept = range(max(0, count - room), count)
-        steps, changes = self._steps.value, self._changes.value
-        return [(steps[i % room], changes[i % room]) for i in kept]
+        places = [i % room for i in range(max(0, count - room), count)]
+        return [(self._steps[i].value, self._changes[i].value) for i in places]
 
     # --- a step ---------------------------------------------------------------------------------
     def move(self, problem: Problem, x: Vector) -> Move:
@@ -165,12 +167,13 @@ class LBFGS(SecondOrder):
             share = 0.8 * promised / (promised - product)
             change = share * change + (1 - share) * expected
             move.notes.append(told + "the pair was damped")
-        assert self._steps is not None
         count = int(move.state.get(self._count, self._count.value))
         place = count % self.history_size
-        steps, changes = self._steps.value.copy(), self._changes.value.copy()
-        steps[place], changes[place] = step, change
-        move.state |= {self._steps: steps, self._changes: changes, self._count: count + 1}
+        move.state |= {
+            self._steps[place]: step,
+            self._changes[place]: change,
+            self._count: count + 1,
+        }
 
 
 def first_direction(g: Vector) -> Vector:
@@ -180,13 +183,13 @@ def first_direction(g: Vector) -> Vector:
 
 def times_inverse(pairs: Sequence[tuple[Vector, Vector]], g: Vector) -> Vector:
     """Return H g by the two loops over the pairs (s, y), oldest first."""
+    products = [float(s @ y) for s, y in pairs]
     q, weights = g, []
-    for s, y in reversed(pairs):
-        along = float(s @ q) / float(s @ y)
-        q = q - along * y
-        weights.append(along)
-    s, y = pairs[-1]
-    r = (float(s @ y) / float(y @ y)) * q
-    for (s, y), along in zip(pairs, reversed(weights), strict=True):
-        r = r + (along - float(y @ r) / float(s @ y)) * s
+    for (s, y), product in zip(reversed(pairs), reversed(products), strict=True):
+        weights.append(float(s @ q) / product)
+        q = q - weights[-1] * y
+    y = pairs[-1][1]
+    r = products[-1] / float(y @ y) * q
+    for (s, y), product, weight in zip(pairs, products, reversed(weights), strict=True):
+        r = r + (weight - float(y @ r) / product) * s
     return r
