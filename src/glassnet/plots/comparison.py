@@ -77,7 +77,8 @@ def _curves(place: Any, comparison: Comparison, heights: dict[str, np.ndarray], 
             place.plot(x[-1:], drawn[-1:], marker="x", markersize=9, color=style(number)["color"])
     if logarithmic:
         place.set_yscale("log")
-    if max(ends) > _APART * min(ends) > 0:
+    place.locator_params(axis="x", nbins=6)
+    if axis != "steps" and max(ends) > _APART * min(ends) > 0:
         place.set_xscale("log")  # on an even scale the quick ones would be a smudge at the left
     place.grid(alpha=0.25)
     place.spines[["top", "right"]].set_visible(False)
