@@ -87,8 +87,9 @@ class NaturalGradient(SecondOrder):
         ValueError: in training, for a function that gives a single number; with ``"kronecker"``,
             where no layer has factors or the loss is no sum over examples.
 
-    Batches may be small where ``decay`` is near 1, λ is not too small and steps are bounded:
-    ``NaturalGradient(0.1, rescale=False, kl_clip=1e-3)``.
+    With batches, use ``adapt_damping=False``: a step is judged by the batch it was made from, which
+    praises it too much, so λ falls until steps suit one batch only. ``kl_clip`` helps with small
+    ones: ``NaturalGradient(0.1, damping=0.03, adapt_damping=False, rescale=False, kl_clip=0.01)``.
 
     Sources: S. Amari, "Natural gradient works efficiently in learning", Neural Computation 10,
     1998; J. Martens, R. Grosse, "Optimizing neural networks with Kronecker-factored approximate
