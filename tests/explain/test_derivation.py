@@ -169,3 +169,98 @@ def test_unknown_quantities() -> None:
         derivation.step("dw2")
     with pytest.raises(ValueError, match=r"without a batch.*derive\(x, y\)"):
         derivation["dW2"]
+
+
+class Affine(gn.layers.NumpyLayer):
+    """The brick of the README."""
+
+    def build(self, input_shape):
+        self.W = self.add_weight((input_shape[-1], 2), name="W")
+        self.b = self.add_weight((2,), "zeros", name="b")
+
+    def forward(self, X):
+        self.X = X
+        return X @ self.W + self.b
+
+    def backward(self, dY):
+        self.dW, self.db = self.X.T @ dY, dY.sum(axis=0)
+        return dY @ self.W.T
+
+
+def test_a_weight_called_b_is_b() -> None:
+    model = gn.Sequential([gn.Input((3,)), Affine()])
+    model.compile("sgd", "mse")
+    x, y = np.eye(4, 3), np.ones((4, 2))
+    derivation = model.derive(x, y)
+    slope = 2 / 8 * (x @ np.asarray(model.weights[0].value, float) - y)
+    np.testing.assert_allclose(derivation["dW1"], x.T @ slope, rtol=1e-6)
+    np.testing.assert_allclose(np.ravel(derivation["db1"]), slope.sum(axis=0), rtol=1e-6)
+    assert set(gn.explain.convert_weights(model, "course")) == {"W1", "b1"}
+
+
+class Weighing(gn.Model):
+    """A model with ops of its own between and after its layers."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = gn.layers.Dense(3), gn.layers.Dense(2)
+
+    def call(self, x):
+        h = np.tanh(self.first(x))
+        return self.second(h * h) * np.exp(h[:, :1])
+
+
+def test_a_models_own_ops_belong_to_the_layer_before_them() -> None:
+    model = Weighing()
+    model.compile("sgd", "mse")
+    model(np.ones((2, 2)))
+    derivation = model.derive()
+    text = str(derivation)
+    assert "Layer 0" not in text
+    assert "A[0]" not in text
+    lines = text.split("Backward pass")[1].splitlines()
+    layers = [line for line in lines if line in ("The loss", "Layer 2", "Layer 1")]
+    assert layers == ["The loss", "Layer 2", "Layer 1"]
+
+
+def two_heads():
+    gn.utils.set_random_seed(1)
+    x, z = gn.Input((3,), name="left $"), gn.Input((3,), name="right")
+    h = gn.layers.Dense(4, "tanh")(gn.layers.Add()([x, z]))
+    kind, size = gn.layers.Dense(3, "softmax", name="kind")(h), gn.layers.Dense(1, name="size")(h)
+    model = gn.Model([x, z], [kind, size], name="a $\\alfa$ `two`")
+    model.compile("sgd", ["categorical_crossentropy", "huber"], loss_weights=[0.5, 2.0])
+    return model
+
+
+def test_several_losses() -> None:
+    model = two_heads()
+    x = [np.ones((3, 3)), np.eye(3)]
+    derivation = model.derive(x, [np.eye(3), np.full((3, 1), 7.0)])  # one target sums to 1
+    said = {s.name: s for s in derivation if s.phase == "backward"}
+    assert derivation.unicode("dZ2") == "dZ[2] = 1/(2 m) · (A[2] − Y₁)"
+    for rule in ("A choice receives", "Power rule", r"Chain rule through $\left| x \right|$"):
+        assert rule in said["dZ3"].rule
+    text = str(derivation)
+    assert "ℒ₁ and ℒ₂ are the losses of each example" in text
+    assert text.split("Backward pass")[1].count("\nThe loss\n") == 1
+
+
+def test_names_with_signs_of_the_grammar_are_words(tmp_path) -> None:
+    derivation = two_heads().derive()
+    assert r"a $\alfa$ `two`" in str(derivation)
+    for ending in ("tex", "html", "md", "txt"):
+        derivation.save(tmp_path / f"heads.{ending}")
+    assert r"\alfa" not in (tmp_path / "heads.tex").read_text(encoding="utf-8")
+
+
+def test_a_term_stands_right_before_its_first_use() -> None:
+    model = gn.Sequential(
+        [gn.Input((4, 4, 2)), gn.layers.Conv2D(2, 2), gn.layers.GroupNormalization(1),
+         gn.layers.GlobalMaxPooling2D(), gn.layers.Dense(2)]
+    )  # fmt: skip
+    model.compile("sgd", "mse")
+    found = [(s.name, s.layer) for s in model.derive() if s.phase == "backward"]
+    numbers = [layer for _, layer in found if layer is not None]
+    assert numbers == sorted(numbers, reverse=True)
+    assert found[0][0] == "dL"

@@ -7,7 +7,16 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from glassnet.explain.code.literals import construction
-from glassnet.explain.document import Block, Document, Formula, Heading, Paragraph, Table
+from glassnet.explain.document import (
+    Block,
+    Document,
+    Formula,
+    Heading,
+    Paragraph,
+    Table,
+    as_code,
+    literally,
+)
 from glassnet.explain.latex import name_latex, space_latex
 from glassnet.explain.notation import notation_table
 from glassnet.explain.prose import (
@@ -40,7 +49,7 @@ def assembled(derivation: Derivation) -> Document:
 
         blocks += scalar_blocks(derivation)
     blocks += [Heading("The three notations"), notation_table(derivation.model)]
-    return Document(f"Backpropagation through {derivation.model.name}", tuple(blocks))
+    return Document(f"Backpropagation through {literally(derivation.model.name)}", tuple(blocks))
 
 
 # --- what it is about -------------------------------------------------------------------------
@@ -48,7 +57,7 @@ def _opening(derivation: Derivation) -> Iterator[Block]:
     model = derivation.model
     loss = listing([_told(v) for v in _losses(model)])
     yield Paragraph(
-        f"One training step of `{model.name}`, with the loss {loss} and the optimizer "
+        f"One training step of {as_code(model.name)}, with the loss {loss} and the optimizer "
         f"{_told(model.optimizer)}: how the cost $J$ comes about, its derivative by every weight, "
         "and the new weights. The equations are read from the computation that runs."
     )
@@ -76,14 +85,14 @@ def _losses(model: Any) -> list[Any]:
 def _told(value: Any) -> str:
     """A brick as one would write it: ``Dense(25, "sigmoid")``."""
     if isinstance(value, str):
-        return f"`{value}`"
+        return as_code(value)
     config = getattr(value, "get_config", None)
     if config is None:
-        return f"`{getattr(value, '__name__', type(value).__name__)}`"
+        return as_code(getattr(value, "__name__", type(value).__name__))
     try:
         cls = type(value)
         told = construction(cls.__name__, cls, {**config(), "name": None})
-        return f"`{told.replace('keras.', '')}`"
+        return as_code(told.replace("keras.", ""))
     except (ValueError, TypeError, KeyError, NotImplementedError):
         return f"`{type(value).__name__}`"
 
@@ -99,8 +108,10 @@ def _leaves_table(derivation: Derivation) -> Table:
     for leaf in (*derivation.recorded.inputs, *derivation.recorded.targets):
         found = spaces.get(str(derivation.names.of[id(leaf)]))
         if found is not None:
-            is_input = any(leaf is i for i in derivation.recorded.inputs)
-            rows.append(("input" if is_input else "target", _member(found)))
+            inputs = derivation.recorded.inputs
+            is_input = any(leaf is i for i in inputs)
+            named = f" {as_code(leaf.name)}" if is_input and len(inputs) > 1 and leaf.name else ""
+            rows.append((f"input{named}" if is_input else "target", _member(found)))
     for number, layer in derivation.names.layers.items():
         weights = [spaces.get(str(derivation.names.of[id(w)])) for w in layer._weights]
         told = ", ".join(_member(w) for w in weights if w is not None)
@@ -133,7 +144,7 @@ def _forward(derivation: Derivation) -> Iterator[Block]:
             number = derivation.names.numbers[id(call.outputs[0])] if call.outputs else (0, 0)
             title = f"Layer {number[0]}: " if call.layer._weights else ""
             again = f", call {number[1]}" if number[1] > 1 else ""
-            yield Heading(f"{title}{_told(call.layer).strip('`')}{again}", 2)
+            yield Heading(f"{title}{literally(_told(call.layer).strip('`'))}{again}", 2)
             yield from _summary(call.layer)
         else:
             yield Heading("Between the layers", 2)
@@ -142,11 +153,13 @@ def _forward(derivation: Derivation) -> Iterator[Block]:
 
 def _cost(derivation: Derivation) -> Iterator[Block]:
     yield Heading("Loss and cost")
+    steps = [s for s in derivation.steps if s.phase == "cost"]
+    losses = [f"${name_latex(s.inside.name)}$" for s in steps if s.inside.name.letter == "L"]
+    what = f"{listing(losses)} are the losses" if len(losses) > 1 else "$\\mathcal{L}$ is the loss"
     yield Paragraph(
-        "$\\mathcal{L}$ is the loss of each example; the cost $J$, one number, is what training "
-        "makes small."
+        f"{what} of each example; the cost $J$, one number, is what training makes small."
     )
-    yield from (formula_of(derivation, s) for s in derivation.steps if s.phase == "cost")
+    yield from (formula_of(derivation, s) for s in steps)
 
 
 def _backward(derivation: Derivation) -> Iterator[Block]:

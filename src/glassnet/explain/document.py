@@ -75,3 +75,21 @@ class Document:
 
     def __iter__(self) -> Iterator[Block]:
         return iter(self.blocks)
+
+
+def literally(text: str) -> str:
+    r"""Return a text that somebody else chose, as words: dollar signs and backquotes are meant.
+
+    >>> print(literally("cost in $"))
+    cost in \$
+    """
+    return text.replace("$", r"\$").replace("`", r"\`")
+
+
+def as_code(text: str) -> str:
+    """Return a text as code; backquotes, which would end it, become quotes.
+
+    >>> print(as_code("small"))
+    `small`
+    """
+    return f"`{text.replace('`', chr(39))}`"

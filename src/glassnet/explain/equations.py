@@ -81,7 +81,9 @@ class Equation:
 class EquationWriter:
     """Writes the equations of a recorded step."""
 
-    def __init__(self, step: RecordedStep, names: Names, *, distributions: bool = True) -> None:
+    def __init__(
+        self, step: RecordedStep, names: Names, *, distributions: bool | Sequence[bool] = True
+    ) -> None:
         self.step, self.names = step, names
         self.terms: dict[int, Term] = {}
         self.constants: dict[int, np.ndarray] = {}
@@ -105,7 +107,9 @@ class EquationWriter:
         self._states = self._settled_states()
         self._serves = served_alone(step)
         self._values: dict[int, Term] = {}
-        self.distributions = self._assumed_distributions(forward) if distributions else set()
+        if isinstance(distributions, bool):
+            distributions = [distributions] * len(step.targets)
+        self.distributions = self._assumed_distributions(forward, distributions)
         """The names of targets that are taken to sum to 1 for each example."""
         for node in self.order:
             self.terms[id(node)] = self._term(node)
@@ -183,9 +187,9 @@ class EquationWriter:
                 found[id(node)] = variable
         return found
 
-    def _assumed_distributions(self, forward: Sequence[Tensor]) -> set[Name]:
+    def _assumed_distributions(self, forward: Sequence[Tensor], are: Sequence[bool]) -> set[Name]:
         """The targets that an op takes as distributions, as they are or smoothed."""
-        targets = {id(t) for t in self.step.targets}
+        targets = {id(t) for t, is_one in zip(self.step.targets, are, strict=True) if is_one}
         found: set[Name] = set()
         for node in forward:
             for place in node.op.distributions if node.op is not None else ():
@@ -331,27 +335,51 @@ class EquationWriter:
     def _from_the_back(self, equations: Sequence[Equation]) -> list[Equation]:
         """Order derivatives as backpropagation meets them: from the cost to the input."""
         place = {id(n): i for i, n in enumerate(topological([self.step.cost]))}
-        users = {id(i): place[id(n)] for n in topological([self.step.cost]) for i in n.inputs}
+        users = self._met_at(place)
         waiting = list(equations)
         defined = {str(e.name) for e in waiting}
         rank: dict[int, float] = {}
         for e in waiting:
             if e.of is None:
-                rank[id(e)] = -1.0
+                rank[id(e)] = -1.0  # a common term: right before the first that needs it
             elif e.of.op is None:  # a weight comes right after what it is multiplied into
                 rank[id(e)] = users.get(id(e.of), 0) - 0.5
             else:
-                rank[id(e)] = place[id(e.of)]
+                outside = len(place) if e.layer is None else 0  # all of the loss comes first
+                rank[id(e)] = place[id(e.of)] + outside
         needs = {id(e): {str(n) for n in _mentioned(e.term)} & defined for e in waiting}
+        terms = {str(e.name): e for e in waiting if rank[id(e)] < 0}
         done: set[str] = set()
         result: list[Equation] = []
         while waiting:
-            ready = [e for e in waiting if needs[id(e)] <= done]
-            chosen = max(ready, key=lambda e: rank[id(e)] if rank[id(e)] >= 0 else float("inf"))
-            waiting.remove(chosen)
-            done.add(str(chosen.name))
-            result.append(chosen)
+            ready = [e for e in waiting if rank[id(e)] >= 0 and _can_follow(e, needs, terms, done)]
+            chosen = max(ready or waiting, key=lambda e: rank[id(e)])
+            stack = [chosen]
+            while stack:  # the terms that it needs, innermost first
+                missing = [terms[n] for n in sorted(needs[id(stack[-1])] - done)]
+                if missing:
+                    stack.append(missing[0])
+                    continue
+                found = stack.pop()
+                waiting.remove(found)
+                done.add(str(found.name))
+                result.append(found)
         return result
+
+    def _met_at(self, place: dict[int, int]) -> dict[int, int]:
+        """Where each node last meets the data, by its id: γ, reshaped, where it is multiplied."""
+        given = {id(t) for t in (*self.step.inputs, *self.step.targets)}
+        order = topological([self.step.cost])
+        of_data = set(given)
+        for node in order:
+            if any(id(i) in of_data for i in node.inputs):
+                of_data.add(id(node))
+        met: dict[int, int] = {}
+        for node in reversed(order):
+            own = place[id(node)] if id(node) in of_data else met.get(id(node), 0)
+            for source in node.inputs:
+                met[id(source)] = max(met.get(id(source), 0), own)
+        return met
 
     def _updates(self) -> Iterable[Equation]:
         for variable, node in self.step.updates.items():
@@ -363,6 +391,18 @@ class EquationWriter:
             owner = self.step.states.get(id(variable), (variable, ""))[0]
             layer = self.names.of[id(owner)].layer
             yield Equation(quantity, term, node, "update", layer, None, variable)
+
+
+def _can_follow(
+    equation: Equation, needs: dict[int, set[str]], terms: dict[str, Equation], done: set[str]
+) -> bool:
+    """Tell whether all that an equation needs stands above, or is a term that can."""
+    missing = needs[id(equation)] - done
+    while missing:
+        if not missing <= terms.keys():
+            return False
+        missing = set().union(*(needs[id(terms[n])] for n in missing)) - done
+    return True
 
 
 def _is_column_of(term: Term, shape: Shape) -> bool:

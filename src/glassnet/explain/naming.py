@@ -6,7 +6,7 @@ called on. A shared layer's calls are told apart by (1), (2).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -23,6 +23,9 @@ WEIGHT_LETTERS = {
     "renorm_stddev": "sigmatilde",
 }  # fmt: skip
 """How the weights of layers are written, by their names in the layer."""
+
+OWN_LETTERS = frozenset("abceghkoqruvwBEFKNQRSVW")
+"""The letters that a weight may have by its own name; the others mean something already."""
 
 STATE_LETTERS = {
     "momentum": "M", "velocity": "V", "average": "Wbar", "gradient_accumulator": "S",
@@ -129,13 +132,18 @@ def _number_layers(step: RecordedStep, names: Names) -> dict[int, tuple[int, int
 def _name_weights(step: RecordedStep, names: Names, numbers: dict[int, tuple[int, int]]) -> None:
     for call in step.calls:
         for weight in call.layer._weights:
-            letter = WEIGHT_LETTERS.get(weight.name or "", "W")
-            names.give(weight, Name(letter, numbers[id(call)][0]))
+            names.give(weight, Name(weight_letter(weight), numbers[id(call)][0]))
     for weight in step.weights:
-        names.give(weight, Name(WEIGHT_LETTERS.get(weight.name or "", "W")))
+        names.give(weight, Name(weight_letter(weight)))
     for node in [*topological([*step.updates.values(), step.cost]), *step.updates]:
         if isinstance(node, Variable) and id(node) not in names.of:
             names.give(node, _state_name(step, names, node))
+
+
+def weight_letter(weight: Variable) -> str:
+    """Return the letter of a weight: that of its role, else its name if it is one, else W."""
+    name = weight.name or ""
+    return WEIGHT_LETTERS.get(name, name if name in OWN_LETTERS else "W")
 
 
 def _state_name(step: RecordedStep, names: Names, variable: Variable) -> Name:
@@ -155,6 +163,8 @@ def _name_values(step: RecordedStep, names: Names, numbers: dict[int, tuple[int,
     for call in step.calls:
         number, which = numbers[id(call)]
         within = list(_claim(call, claimed))
+        if not call.layer._weights:  # a model's own ops belong to the last layer that they need
+            number = max([number, *_numbers_below(within, names)])
         for node in within:
             names.numbers[id(node)] = (number, which)
             names.owners[id(node)] = call
@@ -165,6 +175,20 @@ def _name_values(step: RecordedStep, names: Names, numbers: dict[int, tuple[int,
         for output in call.outputs:
             if output.op is not None and any(output is n for n in within):
                 names.give(output, Name(output.symbol or call.layer.symbol, number, which))
+
+    for node in topological(step.outputs):  # between the layers
+        if node.op is not None and id(node) not in names.numbers:
+            found = list(_numbers_below([node], names))
+            if found:
+                names.numbers[id(node)] = (max(found), 0)
+
+
+def _numbers_below(nodes: Sequence[Tensor], names: Names) -> Iterator[int]:
+    """Yield the numbers of the layers whose values these nodes are made of."""
+    for node in nodes:
+        for source in node.inputs:
+            if id(source) in names.numbers:
+                yield names.numbers[id(source)][0]
 
 
 def _claim(call: Call, claimed: set[int]) -> Iterator[Tensor]:
@@ -183,6 +207,9 @@ def _claim(call: Call, claimed: set[int]) -> Iterator[Tensor]:
 
 
 def _name_cost(step: RecordedStep, names: Names) -> None:
+    losses = [n for n in topological([step.cost]) if n.symbol == "L" and id(n) not in names.of]
+    for i, node in enumerate(losses, 1):
+        names.give(node, Name("L", index=i if len(losses) > 1 else 0))
     for node in topological([step.cost, *step.gradients]):
         if node.op is not None and node.symbol and id(node) not in names.of:
             names.give(node, Name(node.symbol, names.numbers.get(id(node), (None, 0))[0]))
@@ -226,6 +253,9 @@ def _spread_numbers(step: RecordedStep, names: Names) -> None:
         for output in call.outputs:
             if id(output) in names.numbers:
                 by_scope.setdefault(call.scope, names.numbers[id(output)])
+    for node, cotangent in step.cotangents.items():
+        if id(node) in names.numbers:
+            names.numbers.setdefault(id(cotangent), names.numbers[id(node)])
     roots = [*step.gradients, *step.cotangents.values(), *step.updates.values(), step.cost]
     for node in topological(roots):
         if node.scope in by_scope:

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from glassnet.checks import nearest
-from glassnet.explain.document import Table
+from glassnet.explain.document import Table, literally
 from glassnet.explain.latex import name_latex
-from glassnet.explain.naming import WEIGHT_LETTERS
+from glassnet.explain.naming import weight_letter
 from glassnet.formulas import Name
 from glassnet.graph.dimension import display
 from glassnet.graph.recording import recording
@@ -62,7 +62,7 @@ def placed_weights(model: Layer) -> list[Placed]:
     taken: set[str] = set()
 
     def give(weight: Variable, number: int | None) -> None:
-        name = Name(WEIGHT_LETTERS.get(str(weight.name), "W"), number)
+        name = Name(weight_letter(weight), number)
         while str(name) in taken:  # a layer of one's own may have several of one letter
             name = replace(name, index=max(name.index, 1) + 1)
         taken.add(str(name))
@@ -237,7 +237,8 @@ def notation_table(model: Layer) -> Table:
     return Table(
         ("", *(n.name for n in notations)),
         tuple(rows),
-        f"The notations for {model.name}; a derivative $\\mathrm{{d}}Q$ has the shape of $Q$.",
+        f"The notations for {literally(model.name)}; a derivative $\\mathrm{{d}}Q$ has the shape "
+        "of $Q$.",
     )
 
 
@@ -256,14 +257,14 @@ def _shapes(model: Layer, notations: Sequence[Notation]) -> Iterator[tuple[str, 
     for placed in placed_weights(model):
         weights.setdefault(id(placed.layer), []).append(placed)
     inputs = _inputs(model)
-    for name, sizes in inputs:
-        label = "$X$" if len(inputs) == 1 else f"$X$, {name}"
+    for i, (name, sizes) in enumerate(inputs, 1):
+        label = "$X$" if len(inputs) == 1 else f"$X_{{{i}}}$, {literally(name)}"
         yield label, *(shape_text(sizes, n) for n in notations)
     for _, layer in layers_within(model):
         own = weights.get(id(layer), [])
         for placed in own:
             places = [display(placed.arrangement(n).shape) for n in notations]
-            yield f"{_symbols(placed)} of {layer.name}", *places
+            yield f"{_symbols(placed)} of {literally(layer.name)}", *places
         if own or not layer._sublayers():
             for sizes in _each_shape(layer.output_sizes):
                 yield _output(layer, own), *(shape_text(sizes, n) for n in notations)
@@ -299,8 +300,8 @@ def _symbols(placed: Placed) -> str:
 def _output(layer: Layer, own: Sequence[Placed]) -> str:
     """What the output of a layer is called."""
     if not own or not hasattr(layer, "activation"):
-        return f"output of {layer.name}"
+        return f"output of {literally(layer.name)}"
     linear = getattr(layer.activation, "__name__", "") == "linear"
     letters = "Z" if linear else "ZA"
     names = [f"${name_latex(Name(letter, own[0].name.layer))}$" for letter in letters]
-    return f"{', '.join(names)} of {layer.name}"
+    return f"{', '.join(names)} of {literally(layer.name)}"

@@ -23,10 +23,10 @@ NEW = "_new"
 """What the name of a weight has behind it when its new value is meant."""
 
 
-def targets_sum_to_one(batch: Batch) -> bool:
-    """Tell whether the targets of every example sum to 1, as a distribution does."""
+def targets_sum_to_one(batch: Batch) -> list[bool]:
+    """Tell of each array of targets whether every example's sum to 1, as a distribution's do."""
     targets = [np.asarray(t) for t in flatten(batch.y) if t is not None]
-    return all(bool(np.allclose(t.sum(-1), 1)) for t in targets if t.ndim > 1)
+    return [t.ndim < 2 or bool(np.allclose(t.sum(-1), 1)) for t in targets]
 
 
 def values_of(derivation: Derivation) -> dict[str, np.ndarray]:

@@ -10,9 +10,11 @@ from glassnet.explain.equations import Equation
 from glassnet.explain.latex import name_latex
 from glassnet.explain.naming import Names
 from glassnet.formulas import Applied, Term
+from glassnet.graph.dtypes import is_float
 from glassnet.graph.order import topological
 from glassnet.graph.tensor import Tensor
 from glassnet.notation import Notation
+from glassnet.ops.elementwise import SUM_RULE
 
 CONVENTIONS = {
     "keras": (
@@ -22,10 +24,10 @@ CONVENTIONS = {
     ),
     "course": (
         "Examples are columns: $m$ of them make a batch, and a layer computes $Z = W A + b$. For a "
-        "weight, $\\mathrm{d}W$ is short for $\\frac{\\partial J}{\\partial W}$. For what has one "
-        "column an example, $\\mathrm{d}Q$ is $m \\frac{\\partial J}{\\partial Q}$, the derivative "
-        "of the example's own loss, so the factor $\\frac{1}{m}$ of the mean appears where the "
-        "examples are added up. Images keep the example as their first axis."
+        "weight, $\\mathrm{d}W$ is short for $\\frac{\\partial J}{\\partial W}$. For everything "
+        "else, $\\mathrm{d}Q$ is $m \\frac{\\partial J}{\\partial Q}$: where a column is one "
+        "example's, the derivative of its own loss. So the factor $\\frac{1}{m}$ of the mean "
+        "appears where the examples are added up. Images keep the example as their first axis."
     ),
     "torch": (
         "Examples are rows: $m$ of them make a batch. A layer stores its weights with a row for "
@@ -127,28 +129,41 @@ def _backward_rule(
 def _rules_along(
     node: Tensor, place: int, names: Names, users: dict[int, list[tuple[Tensor, int]]]
 ) -> list[str]:
-    """The rules from the next named quantity back to an input of ``node``, the latter last.
+    """The rules from the next named quantities back to an input of ``node``, the latter last.
 
     Sums and rearrangements on the way go without saying where there is something else to say.
     """
     said: list[str] = []
     plain: list[str] = []
-    while node.op is not None:
+    met: set[tuple[int, int]] = set()
+    stack = [(node, place)]
+    while stack:
+        node, place = stack.pop()
+        if (id(node), place) in met:
+            continue
+        met.add((id(node), place))
+        assert node.op is not None
         if place < len(node.op.rules):
-            (plain if node.op.quiet else said).insert(0, node.op.rules[place])
-        following = users.get(id(node), [])
-        if id(node) in names.of or len(following) != 1:
-            break
-        node, place = following[0]
+            rule = node.op.rules[place]
+            rules = plain if node.op.quiet or rule == SUM_RULE else said
+            if rule not in rules:
+                rules.insert(0, rule)
+        if id(node) not in names.of:
+            stack += reversed(users.get(id(node), []))
     return said or plain[-1:]
 
 
 def users_of(cost: Tensor) -> dict[int, list[tuple[Tensor, int]]]:
-    """Return, by the id of a node, which nodes use it and at which place."""
+    """Return, by the id of a node, which nodes send a derivative back to it, at which place."""
     found: dict[int, list[tuple[Tensor, int]]] = {}
-    for node in topological([cost]):
+    reached = {id(cost)}
+    for node in reversed(topological([cost])):
+        if id(node) not in reached or node.op is None or not node.op.differentiable:
+            continue
         for place, source in enumerate(node.inputs):
-            found.setdefault(id(source), []).append((node, place))
+            if is_float(source.dtype):
+                reached.add(id(source))
+                found.setdefault(id(source), []).insert(0, (node, place))
     return found
 
 

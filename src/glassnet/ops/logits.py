@@ -221,7 +221,7 @@ class SparseSoftmaxCrossEntropy(Op):
     lesson = SOFTMAX_LESSON
     rules = (
         r"Cross-entropy of $\operatorname{softmax}(Z)$ and the class: the derivative by the logits "
-        r"is $\operatorname{softmax}(Z) - Y$, with $Y$ the class as a row of 0 and 1",
+        r"is $\operatorname{softmax}(Z) - Y$, with $Y$ 1 at the class and 0 elsewhere",
         "The classes",
     )
     axis: int = 1

@@ -91,7 +91,7 @@ class Reading:
         step: RecordedStep,
         notation: Notation,
         *,
-        distributions: bool = True,
+        distributions: bool | Sequence[bool] = True,
         like: Reading | None = None,
     ) -> None:
         self.step, self.notation = step, notation
@@ -225,7 +225,9 @@ class Reading:
         return [e for e in self.equations if e.target is None and str(e.name) in wanted]
 
 
-def read_training(model: Model, batch: Batch, notation: Notation, distributions: bool) -> Reading:
+def read_training(
+    model: Model, batch: Batch, notation: Notation, distributions: bool | Sequence[bool]
+) -> Reading:
     """Return the training step of a compiled model."""
     step = record_step(model, batch, per_example=notation.examples == "columns")
     return Reading(step, notation, distributions=distributions)

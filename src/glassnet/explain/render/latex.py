@@ -2,6 +2,7 @@ r"""Documents as LaTeX that compiles by itself, with the packages that every TeX
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from glassnet.explain.document import Document, Formula, Heading, Listing, Paragraph, Table
@@ -122,9 +123,13 @@ def _span(span: Span) -> str:
     if isinstance(span, Mathematics):
         return f"${_SOURCE(span.row)}$"
     if isinstance(span, Code):
-        # Names like from_logits may be parted after an underscore.
-        return f"\\texttt{{{escaped(span.text)}}}".replace(r"\_", r"\_\allowbreak{}")
-    return escaped(span.text)
+        return f"\\texttt{{{_breakable(escaped(span.text))}}}"
+    return _breakable(escaped(span.text))
+
+
+def _breakable(text: str) -> str:
+    """Let a line end after the underscores, brackets and signs within calls: ``a_b(c=d.e)``."""
+    return re.sub(r"(?<=[A-Za-z])(\\_|[(=]|\.(?=[a-z]))(?=[\w\\])", r"\1\\allowbreak{}", text)
 
 
 # -- formulas ----------------------------------------------------------------------------------
