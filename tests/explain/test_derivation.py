@@ -156,6 +156,7 @@ def test_unknown_notation_and_level() -> None:
         (np.ones((4, 2)), None, "without targets"),
         (None, np.ones((4, 2)), "without x"),
         (np.ones((0, 2)), np.ones((0, 2)), "empty"),
+        ([[1, 2]], [[1, 2]], r"write np\.array"),
     ],
 )
 def test_batches_that_do_not_fit(x, y, said: str) -> None:

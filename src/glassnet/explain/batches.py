@@ -49,6 +49,11 @@ def batch_for(model: Model, x: Any, y: Any, what: str) -> Batch:
 
     batch = Batch(map_structure(array, x), map_structure(array, y), None)
     sizes = {a.shape[0] if a.ndim else None for a in flatten(batch) if a is not None}
+    if None in sizes and any(isinstance(v, (list, tuple)) for v in (x, y)):
+        raise ValueError(
+            f"{what}: a list holds one array for each input or output, and its entries here are "
+            "numbers. For one array write np.array(…): derive(np.array(x), np.array(y))."
+        )
     if len(sizes) != 1 or None in sizes:
         raise ValueError(
             f"{what}: x and y hold one row an example, equally many; got "
