@@ -182,6 +182,7 @@ NETWORKS: dict[str, Callable[[np.random.Generator], Made]] = {
         any_size,
         residual,
         several,
+        unequal_branches,
         nested,
         nested_convolution,
         words,
