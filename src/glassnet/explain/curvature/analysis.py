@@ -82,7 +82,7 @@ def curvature(
         blocks: whether each weight is looked at by itself.
         seed: of the random vectors.
 
-    With n weights, the full Hessian takes n products ``H v``, each 2 to 4 times the time of a
+    With n weights, the full Hessian takes n products ``H v``, each 2 to 3 times the time of a
     gradient, ``8 n²`` bytes and about 10 n³ operations for the eigenvalues. Otherwise: up to
     ``steps`` products for the ends, 3 ``probes`` for the trace, 40 ``probes`` for the density,
     40 for each weight; and ``8 n · steps`` bytes.

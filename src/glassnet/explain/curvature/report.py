@@ -208,12 +208,11 @@ class CurvatureReport:
         ]
         if self.spectrum.eigenvalues is None:
             blocks.append(Paragraph(telling.shares(self)))
-        blocks += [
-            Paragraph(telling.condition(self.spectrum)),
-            Heading("Gradient descent"),
-            Paragraph(telling.rate(self)),
-            Paragraph(telling.sharpest(self)),
-        ]
+        if self.kind != "flat":
+            blocks.append(Paragraph(telling.condition(self.spectrum)))
+        blocks += [Heading("Gradient descent"), Paragraph(telling.rate(self))]
+        if self.kind != "flat":
+            blocks.append(Paragraph(telling.sharpest(self)))
         if self.blocks:
             rows = tuple(telling.row(block) for block in self.blocks)
             blocks += [Heading("Each weight by itself"), Table(telling.HEADER, rows)]

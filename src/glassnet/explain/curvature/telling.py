@@ -163,9 +163,10 @@ def condition(spectrum: Spectrum) -> str:
         return "The condition number is infinite, since some directions are flat" + (
             f"; among the others it is {figure(bent)}." if bent else "."
         )
+    about = "" if spectrum.eigenvalues is not None else "about "
     return (
-        f"The condition number is {figure(found)}: so many times as strongly does it curve along "
-        "the sharpest direction as along the flattest."
+        f"The condition number is {about}{figure(found)}: so many times as strongly does it curve "
+        "along the sharpest direction as along the flattest."
     )
 
 
