@@ -20,8 +20,8 @@ def xor() -> gn.Sequential:
     model = gn.Sequential(
         [
             gn.Input((2,)),
-            gn.layers.Dense(4, activation="tanh"),
-            gn.layers.Dense(1, activation="sigmoid"),
+            gn.layers.Dense(4, activation="tanh", name="hidden"),
+            gn.layers.Dense(1, activation="sigmoid", name="output"),
         ],
         name="xor",
     )
@@ -34,9 +34,9 @@ def digits() -> gn.Sequential:
     model = gn.Sequential(
         [
             gn.Input((784,)),
-            gn.layers.Dense(25, activation="relu"),
-            gn.layers.Dense(15, activation="relu"),
-            gn.layers.Dense(10),
+            gn.layers.Dense(25, activation="relu", name="first"),
+            gn.layers.Dense(15, activation="relu", name="second"),
+            gn.layers.Dense(10, name="logits"),
         ],
         name="digits",
     )
@@ -50,11 +50,11 @@ def convolutional() -> gn.Sequential:
     model = gn.Sequential(
         [
             gn.Input((28, 28, 1)),
-            gn.layers.Conv2D(5, 3),
-            gn.layers.Activation("sigmoid"),
-            gn.layers.Reshape((26 * 26 * 5,)),
-            gn.layers.Dense(100, activation="sigmoid"),
-            gn.layers.Dense(2, activation="sigmoid"),
+            gn.layers.Conv2D(5, 3, name="filters"),
+            gn.layers.Activation("sigmoid", name="sigmoid"),
+            gn.layers.Reshape((26 * 26 * 5,), name="row"),
+            gn.layers.Dense(100, activation="sigmoid", name="hidden"),
+            gn.layers.Dense(2, activation="sigmoid", name="output"),
         ],
         name="convolutional",
     )

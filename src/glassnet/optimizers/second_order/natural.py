@@ -98,6 +98,7 @@ class NaturalGradient(SecondOrder):
     optimization using Kronecker-factored approximations", ICLR 2017 (the bound κ).
 
     >>> import numpy as np, glassnet as gn
+    >>> gn.utils.set_random_seed(0)
     >>> x = np.random.default_rng(0).normal(size=(64, 3))
     >>> y = x @ np.array([[1.0], [-2.0], [0.5]]) + 1
     >>> model = gn.Sequential([gn.Input((3,)), gn.layers.Dense(1)])
