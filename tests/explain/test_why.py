@@ -275,3 +275,23 @@ def test_contributions_need_a_batch_and_an_index():
         _ = small_model().derive().why("W1", index=(0, 0)).contributions
     with pytest.raises(ValueError, match=r"index=\(0, 0\)"):
         _ = small_model().derive(X, Y).why("W1").contributions
+
+
+def test_a_brick_with_its_own_backward_keeps_its_chain():
+    class Own(gn.layers.NumpyLayer):
+        def build(self, input_shape):
+            self.W = self.add_weight((input_shape[-1], 2), name="W")
+
+        def forward(self, X):
+            self.X = X
+            return X @ self.W
+
+        def backward(self, dY):
+            self.dW = self.X.T @ dY
+            return dY @ self.W.T
+
+    model = gn.Sequential([gn.Input((3,)), Own(), gn.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    told = str(model.derive(np.ones((4, 3)), np.zeros((4, 1))).why("W1", index=(0, 1)))
+    assert "W1[0, 1]" in told
+    assert "What each example contributes is not known" in told

@@ -140,8 +140,14 @@ class Chain:
         return f": {share} over {summed} of `{row} * {column}`"
 
     def _examples(self) -> Iterator[Block]:
-        found = self.contributions
         yield Heading("The examples behind it", 1)
+        try:
+            found = self.contributions
+        except NotImplementedError as error:  # a brick whose backward is written in NumPy
+            yield Paragraph(
+                f"What each example contributes is not known. {plain_words(str(error))}"
+            )
+            return
         if not found.values.any():
             yield Paragraph(
                 f"On this batch `d{self.entry}` is {number(found.gradient)}, and no example "
@@ -289,3 +295,8 @@ def _entry_of(term: Term, row: str, column: str) -> str | None:
     if isinstance(term, Transposed):
         return _entry_of(term.term, column, row)
     return f"{term.name}[{row}, {column}]" if isinstance(term, Quantity) else None
+
+
+def plain_words(text: str) -> str:
+    """Return a message as words: nothing in it is mathematics or code."""
+    return text.replace("$", r"\$").replace("`", r"\`")
