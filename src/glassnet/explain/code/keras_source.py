@@ -238,6 +238,10 @@ class _Program:
             text = brick(_Told(told))
         except NotSayable as error:
             raise say(layer, _WHAT, f"{error}.") from None
+        if keep_name and is_automatic(layer.name, type(layer)):
+            # A name that Keras would make up, too, is that of another layer in a longer session.
+            comma = "" if text.endswith("()") else ", "
+            text = f"{text[:-1]}{comma}name={quoted(layer.name)})"
         if own:
             given = layer.activation  # type: ignore[attr-defined]
             ours = given is activations.sparsemax
