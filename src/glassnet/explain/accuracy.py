@@ -37,11 +37,6 @@ class Accuracy:
         return digits_lost(self.worst, self.dtype)
 
     @property
-    def typically_lost(self) -> float:
-        """The decimal digits lost at the median entry."""
-        return digits_lost(self.median, self.dtype)
-
-    @property
     def all_lost(self) -> bool:
         """Whether no digit of the worst entry is right: it is off by half of itself or more."""
         return self.worst >= 0.5

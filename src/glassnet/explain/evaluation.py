@@ -18,6 +18,7 @@ import numpy as np
 from glassnet.explain.recorded import RecordedStep
 from glassnet.graph.dimension import Shape, bind
 from glassnet.graph.dtypes import is_float
+from glassnet.graph.op import Op
 from glassnet.graph.order import topological
 from glassnet.graph.tensor import STEP, Constant, Tensor
 from glassnet.graph.variable import Variable
@@ -87,11 +88,7 @@ class Evaluation:
 
     def _task(self, node: Tensor) -> Task:
         assert node.op is not None
-        op = node.op.bind(self.sizes)
-        dtype = getattr(op, "dtype", None)
-        drawn = any(i is STEP for i in node.inputs)
-        if isinstance(dtype, str) and is_float(np.dtype(dtype)) and not drawn:
-            op = replace(op, dtype="float64")  # type: ignore[call-arg]
+        op = wide_op(node).bind(self.sizes)
         return partial(_wide_value, op), tuple(map(id, node.inputs)), id(node)
 
     def shape(self, shape: Shape) -> tuple[int, ...]:
@@ -173,6 +170,20 @@ def wide(array: Any) -> np.ndarray:
     """Return an array of floats in float64, exactly; any other as it is."""
     found = np.asarray(array)
     return found.astype(np.float64, copy=False) if is_float(found.dtype) else found
+
+
+def wide_op(node: Tensor) -> Op:
+    """Return a node's op with float64 for a float type among its parameters.
+
+    What draws numbers keeps the model's type: in another it would draw others.
+    """
+    op = node.op
+    assert op is not None
+    dtype = getattr(op, "dtype", None)
+    drawn = any(i is STEP for i in node.inputs)
+    if isinstance(dtype, str) and is_float(np.dtype(dtype)) and not drawn:
+        return replace(op, dtype="float64")  # type: ignore[call-arg]
+    return op
 
 
 def as_written(array: np.ndarray) -> np.ndarray:

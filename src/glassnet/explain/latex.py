@@ -130,7 +130,7 @@ class LatexPrinter:
             written = [self.print(rest[0])]
         if written and written[0][:1].isdigit() and front and not front.endswith("}"):
             front += r" \cdot"
-        joined = r" \odot ".join([*written[: len(big)], *written[len(big) :]])
+        joined = r" \odot ".join(written)
         text = " ".join(p for p in (front, joined) if p)
         if term.top < 0:
             return "-" + text, 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from glassnet.graph import dtypes
 from glassnet.graph.derivative import gradients
-from glassnet.graph.dimension import Dim, Size
+from glassnet.graph.dimension import Dim
 from glassnet.graph.order import topological
 from glassnet.graph.recording import as_tensor, recording
 from glassnet.graph.tensor import Constant, Placeholder, Tensor
@@ -227,8 +227,3 @@ def _leaf_key(node: Tensor) -> Any:
     if isinstance(node, Constant):
         return ("constant", node.dtype.str, node.value.shape, node.value.tobytes())
     return id(node)
-
-
-def sizes_of(step: RecordedStep, arrays: Mapping[int, np.ndarray]) -> dict[str, Size]:
-    """Return the value of m for these inputs."""
-    return {"m": next(iter(arrays.values())).shape[0]}

@@ -54,15 +54,10 @@ class CurvedStep(Step):
                 then nothing is committed.
         """
         arrays = [a for a in flatten(batch) if a is not None]
-        values = self.program.run(*arrays, step=step)
-        results, news = values[: self.count], values[self.count :]
-        if check and not self._is_finite(results, news, step):
-            raise NonFiniteStep(self, arrays, step)
+        results, news = self.computed(arrays, step, check)
         problem = self.objective.at(*arrays, step=step)
         move, weights = self._moved(problem, step, check)
-        replace_arrays(
-            [*self.updated, *self.variables], [*(np.array(new) for new in news), *weights]
-        )
+        replace_arrays([*self.updated, *self.variables], [*news, *weights])
         self.optimizer.finished(move)
         return results
 

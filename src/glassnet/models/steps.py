@@ -128,12 +128,19 @@ class Step:
                 then nothing is committed.
         """
         arrays = [a for a in flatten(batch) if a is not None]
+        results, news = self.computed(arrays, step, check)
+        replace_arrays(self.updated, news)
+        return results
+
+    def computed(
+        self, arrays: list[np.ndarray], step: int, check: bool
+    ) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Return the results and the new values, which may become the variables' own arrays."""
         values = self.program.run(*arrays, step=step)
         results, news = values[: self.count], values[self.count :]
         if check and not self._is_finite(results, news, step):
             raise NonFiniteStep(self, arrays, step)
-        replace_arrays(self.updated, [_own(new) for new in news])
-        return results
+        return results, [_own(new) for new in news]
 
 
 def _own(new: Any) -> np.ndarray:

@@ -33,6 +33,7 @@ from glassnet.explain.code.modules import (
     in_one_order,
     input_names,
     is_stack,
+    keys_of,
     model_dtype,
     models_within,
     network_of,
@@ -429,7 +430,7 @@ class _Function(Walk):
         name = unused(identifier(f"{item.layer.name}_outputs"), self.live() | self.reserved)
         self.reserved.add(name)
         self.line(f"{name} = {text}")
-        for tensor, key in zip(item.outputs, _keys(structure), strict=True):
+        for tensor, key in zip(item.outputs, keys_of(structure), strict=True):
             self.give(tensor, Value(Text(f"{name}{key}"), tensor))
 
     def argument(self, value: Any) -> str:
@@ -439,12 +440,3 @@ class _Function(Walk):
                 return self.structure(value)
             return literal(value)
         return self.read(value).name if isinstance(value, Tensor) else literal(value)
-
-
-def _keys(structure: Any) -> list[str]:
-    """How the leaves of a structure are got at: ``[0]``, ``["a"]``."""
-    if isinstance(structure, dict):
-        return [f"[{literal(k)}]{rest}" for k, v in structure.items() for rest in _keys(v)]
-    if isinstance(structure, (list, tuple)):
-        return [f"[{i}]{rest}" for i, v in enumerate(structure) for rest in _keys(v)]
-    return [""]

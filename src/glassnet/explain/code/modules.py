@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from glassnet.explain.code.expressions import Dialect, Text
-from glassnet.explain.code.literals import WIDTH, NotSayable, identifier, unused
+from glassnet.explain.code.literals import WIDTH, NotSayable, identifier, literal, unused
 from glassnet.graph.dimension import Dim, display, symbols
 from glassnet.graph.tensor import STEP, Constant, Tensor
 from glassnet.layers.base import LAYERS, Layer
@@ -401,3 +401,12 @@ def _items(text: str) -> list[str]:
             start = i + 1
     rest = text[start:].strip()
     return [*items, rest] if rest else items
+
+
+def keys_of(structure: Any) -> list[str]:
+    """Return how the leaves of a structure are got at: ``[0]``, ``["a"]``."""
+    if isinstance(structure, dict):
+        return [f"[{literal(k)}]{rest}" for k, v in structure.items() for rest in keys_of(v)]
+    if isinstance(structure, (list, tuple)):
+        return [f"[{i}]{rest}" for i, v in enumerate(structure) for rest in keys_of(v)]
+    return [""]

@@ -13,7 +13,6 @@ from glassnet.explain.code.literals import (
     NotSayable,
     class_name,
     identifier,
-    literal,
     unused,
 )
 from glassnet.explain.code.modules import (
@@ -24,6 +23,7 @@ from glassnet.explain.code.modules import (
     check_layer,
     commented,
     input_names,
+    keys_of,
     network_of,
     shape_text,
     uses_of,
@@ -390,7 +390,7 @@ class Scope(Walk):
         name = unused(identifier(f"{model.name}_outputs"), self.live() | self.reserved)
         self.reserved.add(name)
         self.line(f"{name} = {text}")
-        for tensor, key in zip(item.outputs, _keys(structure), strict=True):
+        for tensor, key in zip(item.outputs, keys_of(structure), strict=True):
             self.give(tensor, Value(Text(f"{name}{key}"), tensor))
 
     def walked_in_place(self, item: LayerCall, model: Model, values: list[Value]) -> None:
@@ -454,11 +454,3 @@ def _in_order(item: LayerCall, model: Model) -> list[Tensor]:
         keys = list(own) if isinstance(own, dict) else model.input_names
         return [given[key] for key in keys]
     return flatten(given)
-
-
-def _keys(structure: Any) -> list[str]:
-    if isinstance(structure, dict):
-        return [f"[{literal(k)}]{rest}" for k, v in structure.items() for rest in _keys(v)]
-    if isinstance(structure, (list, tuple)):
-        return [f"[{i}]{rest}" for i, v in enumerate(structure) for rest in _keys(v)]
-    return [""]

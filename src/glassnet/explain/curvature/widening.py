@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 
-from glassnet.explain.evaluation import as_written, wide
+from glassnet.explain.evaluation import as_written, wide, wide_op
 from glassnet.graph.dtypes import is_float
 from glassnet.graph.order import topological
 from glassnet.graph.recording import as_tensor, in_scope_of, record
-from glassnet.graph.tensor import STEP, Constant, Placeholder, Tensor
+from glassnet.graph.tensor import Constant, Placeholder, Tensor
 from glassnet.graph.variable import Variable
 
 
@@ -47,11 +46,6 @@ def _widened(node: Tensor, inputs: list[Tensor]) -> Tensor:
         return as_tensor(as_written(node.value))
     if node.op is None:
         return node
-    op = node.op
-    dtype = getattr(op, "dtype", None)
-    drawn = any(i is STEP for i in node.inputs)
-    if isinstance(dtype, str) and is_float(np.dtype(dtype)) and not drawn:
-        op = replace(op, dtype="float64")  # type: ignore[call-arg]
     with in_scope_of(node):
-        made = record(op, *inputs)
+        made = record(wide_op(node), *inputs)
         return made.astype("float64") if is_float(made.dtype) else made

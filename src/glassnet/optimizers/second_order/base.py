@@ -72,6 +72,15 @@ class SecondOrder(Optimizer):
         self.last: Move | None = None
         """The last step, for those who want to be told."""
 
+    def build(self, variables: Sequence[Variable]) -> None:
+        if self.built:
+            return
+        super().build(variables)
+        self.remember(sum(v.value.size for v in variables))
+
+    def remember(self, size: int) -> None:
+        """Make the state that depends on the number of weights; none by default."""
+
     @abstractmethod
     def move(self, problem: Problem, x: Vector) -> Move:
         """Return the step from ``x``.

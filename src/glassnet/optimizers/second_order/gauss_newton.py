@@ -8,7 +8,6 @@ The second part is small where the ∂L/∂zᵢ (the residuals) are small or z i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -238,12 +237,6 @@ class LevenbergMarquardt(_Damped):
         # 0 says that no step was made yet.
         self._damping = self.add_variable((), "zeros", "float64", name="damping")
         self._diagonal: Variable | None = None
-
-    def build(self, variables: Sequence[Variable]) -> None:
-        if self.built:
-            return
-        super().build(variables)
-        self.remember(sum(v.value.size for v in variables))
 
     def remember(self, size: int) -> None:
         """Make the state that is as large as the weights are."""

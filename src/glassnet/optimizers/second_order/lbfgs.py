@@ -80,12 +80,6 @@ class LBFGS(SecondOrder):
         self._changes: list[Variable] = []
 
     # --- what it remembers ----------------------------------------------------------------------
-    def build(self, variables: Sequence[Variable]) -> None:
-        if self.built:
-            return
-        super().build(variables)
-        self.remember(sum(v.value.size for v in variables))
-
     def remember(self, size: int) -> None:
         """Make the places for the pairs.
 
