@@ -16,12 +16,14 @@ LEVELS = [
     {"ops", "random"},
     {"engines"},
     {"calculus", "objective", "registry"},
-    {"utils", "datasets", "testing"},
+    {"utils", "datasets"},
     {"activations", "initializers", "regularizers", "constraints", "schedules"},
     {"layers"},
     {"losses", "metrics", "optimizers", "callbacks", "minimization"},
     {"models"},
+    {"inspection"},
     {"files", "explain", "plots", "backend", "saving"},
+    {"testing"},
     {"cli"},
 ]
 """What may import what: a package imports those above it and those on its own line."""

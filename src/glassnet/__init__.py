@@ -71,7 +71,16 @@ _use_readers(_explain)
 _use_display(lambda tensor: _explain().tensor_html(tensor))
 
 
+_LAZY = {
+    "explain": "glassnet.explain",
+    "inspection": "glassnet.inspection",
+    "plots": "glassnet.plots",
+    "testing": "glassnet.testing",
+}
+"""Modules loaded when first asked for, so that an import stays quick."""
+
+
 def __getattr__(name: str) -> _Any:
-    if name == "explain":
-        return _explain()
+    if name in _LAZY:
+        return _import_module(_LAZY[name])
     raise AttributeError(f"module 'glassnet' has no attribute {name!r}")

@@ -1,0 +1,1 @@
+"""The doctor: gradients checked, mistakes named, ailments of training told."""

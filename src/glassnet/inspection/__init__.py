@@ -1,0 +1,1 @@
+"""What pictures and reports show, as arrays: scores, boundaries, signals, landscapes."""
