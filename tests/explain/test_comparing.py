@@ -15,8 +15,8 @@ import scipy.optimize
 
 import glassnet as gn
 from glassnet.explain import compare_optimizers, surfaces
-from glassnet.explain.slices import plane_through
 from glassnet.explain.surfaces import SURFACES, Surface
+from glassnet.inspection.planes import plane_through
 from glassnet.objective import Objective
 
 RNG = np.random.default_rng(0)

@@ -12,8 +12,8 @@ import numpy as np
 
 from glassnet import plots
 from glassnet.callbacks.progress import short
-from glassnet.explain.slices import Plane, plane_through
 from glassnet.explain.surfaces import Surface
+from glassnet.inspection.planes import Plane, plane_through
 from glassnet.optimizers import Optimizer
 
 if TYPE_CHECKING:

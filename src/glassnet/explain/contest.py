@@ -9,21 +9,19 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import cycle, islice
 from typing import Any
 
 import numpy as np
 
-from glassnet.graph.recording import recording
 from glassnet.graph.variable import Variable, replace_arrays
+from glassnet.inspection.losses import length, loss_on
 from glassnet.models.data import ArraySource, Batch, IterableSource, source_of
 from glassnet.models.guard import NonFiniteStep
 from glassnet.models.model import Model
 from glassnet.models.running import Progress, Runner, results
-from glassnet.models.steps import placeholders, record_loss
-from glassnet.nest import flatten
 from glassnet.objective import Objective, Problem
 from glassnet.optimizers import Optimizer
 from glassnet.optimizers.second_order import Move, SecondOrder
@@ -181,12 +179,12 @@ class ModelContest(Contest):
         first = self.whole[0]
         if not model.built:
             model(first.x)
-        self.title = f"{model.name}, {sum(_length(b) for b in self.whole)} examples"
+        self.title = f"{model.name}, {sum(length(b) for b in self.whole)} examples"
         if isinstance(self.source, ArraySource) and self.source.batch_size < self.source.size:
             self.title += f" in batches of {self.source.batch_size}"
         self._kept = [(v, v.value) for v in model.weights]
         self.start = weights_of(model)
-        self._measured = _loss_on(model, self.whole)
+        self._measured = loss_on(model, self.whole, training=True)
 
     def value(self, x: Vector) -> float:
         with np.errstate(all="ignore"):
@@ -279,24 +277,6 @@ def unchanged(model: Model) -> Iterator[None]:
         replace_arrays([v for v, _ in weights], [value for _, value in weights])
 
 
-def _loss_on(model: Model, batches: Sequence[Batch]) -> list[tuple[float, Problem]]:
-    """The loss that training minimises, on each batch, with the batch's share of all examples.
-
-    A function of the trainable weights alone: statistics of a batch are those of these batches,
-    and dropout draws the same each time.
-    """
-    symbolic, inputs = placeholders(batches[0], np.dtype(model.dtype))
-    with recording():
-        outputs = model(symbolic.x, training=True)
-        loss, _ = record_loss(model, symbolic, outputs, training=True)
-    objective = Objective(loss, model.trainable_weights, inputs)
-    total = sum(_length(batch) for batch in batches)
-    return [
-        (_length(b) / total, objective.at(*(a for a in flatten(b) if a is not None)))
-        for b in batches
-    ]
-
-
 # --- batches ----------------------------------------------------------------------------------
 def _source(
     data: Any, batch_size: int | None, shuffle: bool, seed: int
@@ -333,7 +313,3 @@ def _in_passes(source: ArraySource, steps: int) -> Iterator[Batch]:
             taken += 1
             if taken == steps:
                 return
-
-
-def _length(batch: Batch) -> int:
-    return len(flatten(batch.x)[0])

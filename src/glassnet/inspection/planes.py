@@ -18,11 +18,13 @@ class Plane:
         centre: c.
         directions: u and v, (2, n).
         share: the part of the paths' variance that lies in the plane.
+        shares: the part along each direction; empty where nobody asked.
     """
 
     centre: Vector
     directions: np.ndarray
     share: float
+    shares: tuple[float, ...] = ()
 
     def coordinates(self, points: np.ndarray) -> np.ndarray:
         """Return (a, b) of the feet of points (k, n) on the plane, (k, 2)."""
@@ -37,26 +39,28 @@ class Plane:
         return np.array([[f(self.point(i, j)) for i in a] for j in b])
 
 
-def plane_through(paths: Sequence[np.ndarray]) -> Plane:
+def plane_through(paths: Sequence[np.ndarray], centre: Vector | None = None) -> Plane:
     """Return the plane nearest to all points of the paths; the plane itself for two dimensions.
 
-    The directions are the first two right singular vectors of the joined paths less their mean:
-    of all planes, this one has the least sum of squared distances.
+    The directions are the first two right singular vectors of the joined paths less their mean,
+    which are their principal components: of all planes, this one has the least sum of squared
+    distances. With ``centre`` the plane is moved, without turning, so that it goes through it.
 
     Source: H. Li et al., "Visualizing the loss landscape of neural nets", NeurIPS 2018, section 7,
-    where the plane goes through the last point in place of the mean.
+    where the plane goes through the last point.
     """
     joined = np.concatenate([np.asarray(p, np.float64) for p in paths])
     size = joined.shape[1]
     if size == 2:
         return Plane(np.zeros(2), np.eye(2), 1.0)
-    centre = joined.mean(axis=0)
-    spread = joined - centre
+    mean = joined.mean(axis=0)
+    spread = joined - mean
     rows = spread if len(spread) > 1 else np.vstack([spread, spread])
     _, lengths, directions = np.linalg.svd(rows, full_matrices=False)
     # A singular vector has no sign of its own; this one makes the paths go to the right and up.
     ends = sum((np.asarray(p[-1], np.float64) - p[0] for p in paths), np.zeros(size))
     signs = np.where(directions[:2] @ ends < 0, -1.0, 1.0)
     total = float((lengths**2).sum())
-    share = float((lengths[:2] ** 2).sum() / total) if total else 1.0
-    return Plane(centre, directions[:2] * signs[:, None], share)
+    shares = tuple(float(v) / total for v in lengths[:2] ** 2) if total else (1.0, 0.0)
+    middle = mean if centre is None else np.asarray(centre, np.float64)
+    return Plane(middle, directions[:2] * signs[:, None], min(1.0, sum(shares)), shares)
