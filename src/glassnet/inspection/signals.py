@@ -19,6 +19,7 @@ from glassnet.checks import nearest
 from glassnet.engines import Program
 from glassnet.graph.derivative import gradients
 from glassnet.graph.dtypes import is_float
+from glassnet.graph.order import topological
 from glassnet.graph.recording import recording
 from glassnet.graph.tensor import Placeholder, Tensor
 from glassnet.graph.variable import Variable
@@ -59,7 +60,8 @@ class Signal:
             a layer is ``"hidden (call 2)"``, the second of several outputs ``"hidden (output 2)"``.
         outputs: A, the examples on the first axis.
         before: Z, where the layer applies an activation ``A = g(Z)``; else None.
-        gradient: ∂J/∂A, in the shape of A; None without targets, and where A is no float.
+        gradient: ∂J/∂A, in the shape of A; None without targets, where A is no float, and where
+            the loss is computed from Z in place of A (a cross-entropy of sigmoid or softmax).
         before_gradient: ∂J/∂Z, in the shape of Z, or None.
         weights: the layer's weights by name, as they were.
         weight_gradients: ∂J/∂w by name for the weights that are trained; for a layer that is
@@ -294,7 +296,8 @@ class _Call:
 
 def _record(training: bool, model: Model, batch: Batch) -> _Recorded:
     symbolic, inputs = placeholders(batch, np.dtype(model.dtype))
-    loss, slopes = None, {}
+    loss: Tensor | None = None
+    slopes: dict[int, Tensor] = {}
     with recording() as opened:
         outputs = model(symbolic.x, training=training)
         calls = list(_innermost(opened.calls, model.name))
@@ -303,7 +306,17 @@ def _record(training: bool, model: Model, batch: Batch) -> _Recorded:
             wrt = [t for c in calls for t in (c.output, c.before) if t is not None]
             wrt = [t for t in wrt if is_float(t.dtype)] + list(model.trainable_weights)
             slopes = {id(t): g for t, g in zip(wrt, gradients([loss], wrt), strict=True)}
+            _drop_passed_by(calls, slopes, loss)
     return _arranged(calls, slopes, loss, inputs)
+
+
+def _drop_passed_by(calls: Sequence[_Call], slopes: dict[int, Tensor], loss: Tensor) -> None:
+    """Take out ∂J/∂A where the loss was computed from Z: the graph's 0 is not the derivative."""
+    reached = {id(node) for node in topological([loss])}
+    for call in calls:
+        through_z = call.before is not None and id(call.before) in reached
+        if through_z and id(call.output) not in reached:
+            slopes.pop(id(call.output), None)
 
 
 def _arranged(
