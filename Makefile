@@ -35,6 +35,7 @@ bench: $(VENV)/.installed
 
 docs: $(VENV)/.installed
 	$(BIN)/python docs/derivations/build.py
+	$(BIN)/python docs/gallery/build.py
 
 clean:
 	rm -rf $(VENV) .venv-parity build dist
