@@ -14,3 +14,5 @@ from glassnet.callbacks.history import History as History
 from glassnet.callbacks.learning_rate import LearningRateScheduler as LearningRateScheduler
 from glassnet.callbacks.learning_rate import ReduceLROnPlateau as ReduceLROnPlateau
 from glassnet.callbacks.progress import ProgbarLogger as ProgbarLogger
+from glassnet.callbacks.recorder import Frame as Frame
+from glassnet.callbacks.recorder import Recorder as Recorder
