@@ -22,6 +22,7 @@ from glassnet.models.data import (
     split_validation,
 )
 from glassnet.models.guard import NonFiniteStep
+from glassnet.models.records import collect, record_of
 from glassnet.models.running import AnySource, Feed, LazyLogs, Runner, results, step_makers
 from glassnet.nest import flatten, pack_like
 
@@ -86,6 +87,7 @@ def fit(
     model.stop_training = False
     model.history = history
     _record_first(model, source)
+    history.record = record_of(model, source, validation)
     feed = Feed(source, steps_per_epoch, progress)
     hooks.call("on_train_begin", {})
     if isinstance(source, (ArraySource, NumberedSource)):
@@ -148,6 +150,8 @@ def _train_epoch(model: Model, feed: Feed, hooks: CallbackList) -> dict[str, Any
     hooks.call("on_epoch_begin", progress.epoch, {})
     whole = feed.source.data if isinstance(feed.source, ArraySource) else None
     wants_logs = bool(hooks.wanting("on_train_batch_end"))
+    record = model.history.record
+    collects = whole is None and record is not None and progress.epoch == 0
     for batch in () if model.stop_training else feed.epoch():
         hooks.call("on_train_batch_begin", progress.batch, {})
         try:
@@ -160,6 +164,8 @@ def _train_epoch(model: Model, feed: Feed, hooks: CallbackList) -> dict[str, Any
             model.stop_training = True
             break
         progress.batch += 1
+        if collects:
+            collects = collect(record, batch)
         if wants_logs:
             lazy = LazyLogs(model)
             hooks.call("on_train_batch_end", progress.batch - 1, lazy)
