@@ -2,6 +2,19 @@
 
 from glassnet.inspection.boundaries import Boundary as Boundary
 from glassnet.inspection.boundaries import boundary as boundary
+from glassnet.inspection.depth import SignalFlow as SignalFlow
+from glassnet.inspection.depth import signal_flow as signal_flow
+from glassnet.inspection.distributions import Distributions as Distributions
+from glassnet.inspection.distributions import LayerDistribution as LayerDistribution
+from glassnet.inspection.distributions import distributions as distributions
+from glassnet.inspection.filters import FeatureMaps as FeatureMaps
+from glassnet.inspection.filters import Filters as Filters
+from glassnet.inspection.filters import WeightImages as WeightImages
+from glassnet.inspection.filters import WeightMatrix as WeightMatrix
+from glassnet.inspection.filters import feature_maps as feature_maps
+from glassnet.inspection.filters import filter_kernels as filter_kernels
+from glassnet.inspection.filters import weight_images as weight_images
+from glassnet.inspection.filters import weight_matrices as weight_matrices
 from glassnet.inspection.functions import ActivationCurve as ActivationCurve
 from glassnet.inspection.functions import activation_curve as activation_curve
 from glassnet.inspection.functions import activation_curves as activation_curves
@@ -15,3 +28,6 @@ from glassnet.inspection.neurons import neuron_maps as neuron_maps
 from glassnet.inspection.signals import Signal as Signal
 from glassnet.inspection.signals import Signals as Signals
 from glassnet.inspection.signals import signals as signals
+from glassnet.inspection.wiring import Column as Column
+from glassnet.inspection.wiring import Wiring as Wiring
+from glassnet.inspection.wiring import wiring as wiring

@@ -47,7 +47,8 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
 NEAR = 0.01
 """An activation is saturated within this part of its range from a bound."""
 
-_ACTIVATIONS = (Activation, ReLU, LeakyReLU, PReLU, ELU, Softmax)
+ACTIVATION_LAYERS = (Activation, ReLU, LeakyReLU, PReLU, ELU, Softmax)
+"""The layers that are an activation and nothing else."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -365,7 +366,7 @@ def _innermost(calls: Sequence[tuple[Any, ...]], root: str) -> Iterator[_Call]:
 def _before(layer: Layer, scope: str, given: Any, output: Tensor) -> Tensor | None:
     """What the layer's activation was applied to; None where there is no activation."""
     inputs = [t for t in flatten(given) if isinstance(t, Tensor)]
-    if isinstance(layer, _ACTIVATIONS):
+    if isinstance(layer, ACTIVATION_LAYERS):
         return inputs[0]
     known = {id(t) for t in inputs}
     stack, seen = [output], {id(output)}
