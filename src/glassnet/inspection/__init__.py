@@ -2,11 +2,24 @@
 
 from glassnet.inspection.boundaries import Boundary as Boundary
 from glassnet.inspection.boundaries import boundary as boundary
+from glassnet.inspection.classification import Calibration as Calibration
+from glassnet.inspection.classification import Confusion as Confusion
+from glassnet.inspection.classification import PrecisionRecall as PrecisionRecall
+from glassnet.inspection.classification import PrecisionRecallCurve as PrecisionRecallCurve
+from glassnet.inspection.classification import Roc as Roc
+from glassnet.inspection.classification import RocCurve as RocCurve
+from glassnet.inspection.classification import calibration as calibration
+from glassnet.inspection.classification import confusion as confusion
+from glassnet.inspection.classification import precision_recall as precision_recall
+from glassnet.inspection.classification import roc as roc
 from glassnet.inspection.depth import SignalFlow as SignalFlow
 from glassnet.inspection.depth import signal_flow as signal_flow
 from glassnet.inspection.distributions import Distributions as Distributions
 from glassnet.inspection.distributions import LayerDistribution as LayerDistribution
 from glassnet.inspection.distributions import distributions as distributions
+from glassnet.inspection.examples import WorstExamples as WorstExamples
+from glassnet.inspection.examples import example_losses as example_losses
+from glassnet.inspection.examples import worst_examples as worst_examples
 from glassnet.inspection.filters import FeatureMaps as FeatureMaps
 from glassnet.inspection.filters import Filters as Filters
 from glassnet.inspection.filters import WeightImages as WeightImages
@@ -18,6 +31,8 @@ from glassnet.inspection.filters import weight_matrices as weight_matrices
 from glassnet.inspection.functions import ActivationCurve as ActivationCurve
 from glassnet.inspection.functions import activation_curve as activation_curve
 from glassnet.inspection.functions import activation_curves as activation_curves
+from glassnet.inspection.histories import RunHistory as RunHistory
+from glassnet.inspection.histories import run_histories as run_histories
 from glassnet.inspection.landscapes import LossLandscape as LossLandscape
 from glassnet.inspection.landscapes import PathLandscape as PathLandscape
 from glassnet.inspection.landscapes import loss_landscape as loss_landscape
@@ -25,6 +40,11 @@ from glassnet.inspection.landscapes import training_path as training_path
 from glassnet.inspection.neurons import LayerMap as LayerMap
 from glassnet.inspection.neurons import NeuronMaps as NeuronMaps
 from glassnet.inspection.neurons import neuron_maps as neuron_maps
+from glassnet.inspection.residuals import Residuals as Residuals
+from glassnet.inspection.residuals import residuals as residuals
+from glassnet.inspection.scores import Scores as Scores
+from glassnet.inspection.scores import probabilities as probabilities
+from glassnet.inspection.scores import scores as scores
 from glassnet.inspection.signals import Signal as Signal
 from glassnet.inspection.signals import Signals as Signals
 from glassnet.inspection.signals import signals as signals
