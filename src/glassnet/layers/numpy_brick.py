@@ -160,6 +160,8 @@ class NumpyForward(Op):
             result = own.forward(*given[: self.count], **kwargs)
         floats = [a.dtype for a in given if is_float(a.dtype)]
         dtype = promote(floats or [np.dtype(self.layer.dtype)])
+        if any(a.dtype.kind == "c" for a in given):  # a complex step: the doctor's derivative
+            return own, np.asarray(result, dtype=np.complex128)
         return own, self._output(result, dtype)
 
     def _output(self, result: Any, dtype: np.dtype) -> np.ndarray:
@@ -243,36 +245,70 @@ class NumpyBackward(Op):
         dtype = promote(a.dtype for a in arrays if is_float(a.dtype))
         return np.concatenate(derivatives).astype(dtype, copy=False)
 
+    def attempt(self, *arrays: Any) -> tuple[np.ndarray, dict[int, Exception]]:
+        """Return the value with NaN where ``backward`` went wrong, and what did, by input."""
+        dY, given = arrays[0], arrays[1:]
+        forward = NumpyForward(self.layer, self.weights, self.count, self.training)
+        own, _ = forward.run(given)
+        wrong: dict[int, Exception] = {}
+        found: list[np.ndarray] = []
+        where, result, failed = forward.where, None, None
+        try:
+            result = own.backward(_read_only(dY))
+        except Exception as error:
+            failed = error
+        for place, array in enumerate(given):
+            if not is_float(array.dtype):
+                continue
+            try:
+                if failed is not None:
+                    raise failed
+                if place < self.count:
+                    found.append(self._by_input(where, result, given[: self.count], place))
+                else:
+                    weight = self.weights[place - self.count]
+                    found.append(self._by_weight(where, own, weight, array))
+            except Exception as error:
+                wrong[place] = error
+                found.append(np.full(array.size, np.nan))
+        return np.concatenate([part.astype(np.float64) for part in found]), wrong
+
     def _by_inputs(self, where: str, result: Any, given: Sequence[Any]) -> list[np.ndarray]:
+        places = [i for i, array in enumerate(given) if is_float(array.dtype)]
+        self._results(where, result, given)
+        return [self._by_input(where, result, given, place) for place in places]
+
+    def _results(self, where: str, result: Any, given: Sequence[Any]) -> Any:
         results = result if isinstance(result, (tuple, list)) else (result,)
         if len(results) != len(given):
             raise ValueError(
                 f"{where}: backward returns one derivative for each of {len(given)} inputs, "
                 f"(dA, dB, …); got {len(results)}."
             )
-        names = ["dX"] if len(given) == 1 else [f"derivative {i} of" for i in range(len(given))]
+        return results
+
+    def _by_input(self, where: str, result: Any, given: Sequence[Any], place: int) -> np.ndarray:
+        value = self._results(where, result, given)[place]
+        name = "dX" if len(given) == 1 else f"derivative {place} of"
+        return _checked(where, f"backward returned {name}", value, given[place], "the input")
+
+    def _by_weights(self, where: str, own: Any, given: Sequence[Any]) -> list[np.ndarray]:
         return [
-            _checked(where, f"backward returned {name}", value, array, "the input")
-            for name, value, array in zip(names, results, given, strict=True)
+            self._by_weight(where, own, weight, array)
+            for weight, array in zip(self.weights, given, strict=True)
             if is_float(array.dtype)
         ]
 
-    def _by_weights(self, where: str, own: Any, given: Sequence[Any]) -> list[np.ndarray]:
-        found: list[np.ndarray] = []
-        for weight, array in zip(self.weights, given, strict=True):
-            if not is_float(array.dtype):
-                continue
-            name, value = self._derivative_by(weight, own)
-            if value is None and not weight.trainable:
-                value = np.zeros(array.shape)
-            if value is None:
-                raise ValueError(
-                    f"{where}: backward must set self.d{name}, the derivative by self.{name}: an "
-                    f"array of shape {display(array.shape)}."
-                )
-            what = f"backward set self.d{name}"
-            found.append(_checked(where, what, value, array, f"self.{name}"))
-        return found
+    def _by_weight(self, where: str, own: Any, weight: Variable, array: Any) -> np.ndarray:
+        name, value = self._derivative_by(weight, own)
+        if value is None and not weight.trainable:
+            value = np.zeros(array.shape)
+        if value is None:
+            raise ValueError(
+                f"{where}: backward must set self.d{name}, the derivative by self.{name}: an "
+                f"array of shape {display(array.shape)}."
+            )
+        return _checked(where, f"backward set self.d{name}", value, array, f"self.{name}")
 
     def _derivative_by(self, weight: Variable, own: Any) -> tuple[str, Any]:
         """The attribute that holds the weight, and what ``backward`` set for it."""
