@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glassnet.checks import one_of
-from glassnet.plots.figures import new_figure, part, saved, style
+from glassnet.plots.contours import WIDE, draw_contours, draw_path, draw_scale, draw_start, percent
+from glassnet.plots.figures import (
+    THEMES,
+    TITLE,
+    Theme,
+    axes,
+    new_figure,
+    saved,
+    style,
+    theme_of,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,8 +31,6 @@ AXES = {
     "time": "seconds",
     "evaluations": "work in gradient evaluations",
 }
-_WIDE = 30.0
-"""From which ratio of the largest to the smallest loss on the scale is logarithmic."""
 _APART = 6.0
 """From which ratio of the longest curve to the shortest the scale of costs is logarithmic."""
 _DEEP = 1e-16
@@ -61,7 +69,7 @@ def _curves(place: Any, comparison: Comparison, heights: dict[str, np.ndarray], 
     known = comparison.surface is not None and comparison.surface.lowest is not None
     positive = joined[joined > _DEEP * max(top, 0)]
     logarithmic = (
-        top > 0 and (known or joined.min() > 0) and top / max(positive.min(), _DEEP) > _WIDE
+        top > 0 and (known or joined.min() > 0) and top / max(positive.min(), _DEEP) > WIDE
     )
     ends = []
     for number, run in enumerate(comparison):
@@ -91,62 +99,91 @@ def _down_to(floor: float, heights: np.ndarray, x: np.ndarray) -> tuple[np.ndarr
     return np.maximum(heights[:end], floor), x[:end]
 
 
-def _legend(figure: Any, place: Any) -> None:
+def _legend(figure: Any, place: Any, look: Theme = THEMES["light"]) -> None:
     """Name the curves below the picture, in one row where they fit."""
     handles, labels = place.get_legend_handles_labels()
     room = 13 * figure.get_figwidth()  # letters
     rows = -(-sum(len(label) + 7 for label in labels) // int(room))
     figure.legend(
-        handles, labels, loc="outside lower center", ncols=-(-len(labels) // rows), frameon=False
-    )
+        handles, labels, loc="outside lower center", ncols=-(-len(labels) // rows), frameon=False,
+        labelcolor=look.ink,
+    )  # fmt: skip
 
 
 # --- paths ------------------------------------------------------------------------------------
-def draw_paths(comparison: Comparison, path: str | Path | None, cells: int | None) -> Figure:
+def draw_paths(
+    comparison: Comparison,
+    path: str | Path | None,
+    cells: int | None,
+    theme: str | Theme = "light",
+) -> Figure:
     """Draw the paths on the curve, the contours, or the contours in the plane nearest to them."""
     if comparison.size == 1:
-        figure = _on_curve(comparison, cells or 400)
+        ax = _on_curve(comparison, cells or 400, theme)
     else:
-        figure = _on_contours(comparison, cells or (161 if comparison.size == 2 else 61))
-    _legend(figure, figure.axes[0])
+        ax = on_contours([comparison], cells or (161 if comparison.size == 2 else 61), None, theme)
+    figure = ax.get_figure()
+    _legend(figure, ax, theme_of(ax))
     return saved(figure, path)
 
 
-def _on_curve(comparison: Comparison, cells: int) -> Figure:
-    figure = new_figure(7.2, 4.8)
-    place = figure.subplots()
+def _on_curve(comparison: Comparison, cells: int, theme: str | Theme) -> Any:
+    ax, look = axes(None, theme, (7.2, 4.8))
     low, high = _ranges([run.path for run in comparison], comparison)[0]
     x = np.linspace(low, high, cells)
     y = [comparison.value(np.array([v])) for v in x]
-    place.plot(x, y, color="0.6", linewidth=3, zorder=1)
+    ax.plot(x, y, color=look.muted, alpha=0.6, linewidth=3, zorder=1)
     paths = [np.stack([run.path[:, 0], run.losses], axis=1) for run in comparison]
-    _paths(place, paths, comparison)
-    place.set(xlabel="x", ylabel="f(x)", title=comparison.title, xlim=(low, high))
-    place.spines[["top", "right"]].set_visible(False)
-    return figure
+    _paths(ax, look, paths, comparison)
+    ax.set(xlabel="x", ylabel="f(x)", xlim=(low, high))
+    ax.set_title(comparison.title, fontsize=TITLE)
+    return ax
 
 
-def _on_contours(comparison: Comparison, cells: int) -> Figure:
+def on_contours(
+    comparisons: Sequence[Comparison],
+    cells: int,
+    ax: Any,
+    theme: str | Theme,
+    domain: Any = None,
+) -> Any:
+    """Draw the paths of comparisons on one function, each from a start of its own, on contours.
+
+    Args:
+        comparisons: comparisons of the same optimizers on the same function.
+        cells: how many heights are computed along each axis.
+        ax, theme: where; None for new axes.
+        domain: what to show, ((x₀, x₁), (y₀, y₁)); the function's own, or what the paths need.
+    """
+    comparison = comparisons[0]
     plane, surface = comparison.plane, comparison.surface
-    paths = [plane.coordinates(run.path) for run in comparison]
-    sides = _ranges(paths, comparison) if surface is None else list(surface.domain)
+    paths = [[plane.coordinates(run.path) for run in one] for one in comparisons]
+    if domain is None and surface is not None:
+        domain = surface.domain
+    sides = domain or _joined([_ranges(p, c) for p, c in zip(paths, comparisons, strict=True)])
     ratio = (sides[1][1] - sides[1][0]) / (sides[0][1] - sides[0][0])
     width = 6.2 / max(1.0, ratio)
-    figure = new_figure(width + 1.5, width * ratio + 1.6)
-    place = figure.subplots()
+    ax, look = axes(ax, theme, (width + 1.5, width * ratio + 1.6))
     a, b = (np.linspace(low, high, cells) for low, high in sides)
-    filled = _contours(place, a, b, plane.heights(comparison.value, a, b))
-    _paths(place, paths, comparison)
+    filled = draw_contours(ax, look, a, b, plane.heights(comparison.value, a, b))
+    for number, (drawn, one) in enumerate(zip(paths, comparisons, strict=True)):
+        _paths(ax, look, drawn, one, named=number == 0)
     if surface is not None and surface.minima:
-        place.plot(
+        ax.plot(
             *np.transpose(surface.minima), marker="*", markersize=19, color="#F0E442",
             markeredgecolor="black", linestyle="none", label="minimum", zorder=2,
         )  # fmt: skip
-    bar = figure.colorbar(filled, ax=place, fraction=0.05, pad=0.03, format=_told)
-    bar.ax.set_title("f" if comparison.counted == "numbers" else "loss", fontsize=10)
-    place.set(xlim=sides[0], ylim=sides[1], aspect="equal")
-    _name_axes(place, comparison)
-    return figure
+    draw_scale(ax, look, filled, "f" if comparison.counted == "numbers" else "loss")
+    ax.set(xlim=sides[0], ylim=sides[1], aspect="equal")
+    ax.grid(False)
+    _name_axes(ax, comparison)
+    return ax
+
+
+def _joined(ranges: Sequence[list[tuple[float, float]]]) -> list[tuple[float, float]]:
+    both = np.array(ranges)
+    low, high = both[:, :, 0].min(axis=0), both[:, :, 1].max(axis=0)
+    return [(float(v), float(w)) for v, w in zip(low, high, strict=True)]
 
 
 def _name_axes(place: Any, comparison: Comparison) -> None:
@@ -155,20 +192,12 @@ def _name_axes(place: Any, comparison: Comparison) -> None:
         names = ("first principal direction of the paths", "second principal direction")
         title += (
             f"\n{comparison.size} {comparison.counted}; this slice holds "
-            f"{_percent(comparison.plane.share)} of the paths' variance"
+            f"{percent(comparison.plane.share)} of the paths' variance"
         )
     elif comparison.counted == "weights":
         names = ("first weight", "second weight")
     place.set(xlabel=names[0], ylabel=names[1])
-    place.set_title(title, fontsize=11)
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.3g} %" if share < 0.999 or share == 1 else "over 99.9 %"
-
-
-def _told(value: float, _: Any = None) -> str:
-    return f"{value:.3g}"
+    place.set_title(title, fontsize=TITLE)
 
 
 def _ranges(paths: Sequence[np.ndarray], comparison: Comparison) -> list[tuple[float, float]]:
@@ -187,65 +216,14 @@ def _ranges(paths: Sequence[np.ndarray], comparison: Comparison) -> list[tuple[f
     return [(float(m - h), float(m + h)) for m, h in zip(middle, half, strict=True)]
 
 
-def _contours(place: Any, a: np.ndarray, b: np.ndarray, heights: np.ndarray) -> Any:
-    """Fill the contours in pale greys, so that the paths stand out."""
-    drawn = np.ma.masked_invalid(heights)
-    levels = _levels(np.asarray(drawn.compressed()))
-    shades = part("colors").LinearSegmentedColormap.from_list("depth", ["#93a0ad", "#f9fafb"])
-    norm = part("colors").BoundaryNorm(levels, shades.N, extend="both")
-    filled = place.contourf(a, b, drawn, levels=levels, cmap=shades, norm=norm, extend="both")
-    place.contour(a, b, drawn, levels=levels, colors="white", linewidths=0.7, linestyles="solid")
-    return filled
-
-
-def _levels(heights: np.ndarray) -> np.ndarray:
-    """Round levels, evenly apart; by powers of ten for a valley far below its walls."""
-    low, high = float(heights.min()), float(np.quantile(heights, 0.97))
-    if not high > low:
-        return np.array([low - 1, low, low + 1])
-    least = max(float(np.quantile(heights, 0.015)), low, 1e-8 * high)
-    skewed = float(np.median(heights)) - low < 0.3 * (high - low)
-    if low < 0 or not skewed or high < _WIDE * least:
-        even: np.ndarray = (
-            part("ticker").MaxNLocator(14, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
-        )
-        return even
-    decades = np.arange(np.floor(np.log10(least)), np.ceil(np.log10(high)) + 1)
-    digits = [1, 2, 5] if len(decades) <= 5 else [1, 3] if len(decades) <= 8 else [1]
-    levels = np.outer(10.0**decades, digits).ravel()
-    inside = levels[(levels >= least) & (levels <= high)]
-    return inside if len(inside) > 2 else np.geomspace(least, high, 6)
-
-
-def _paths(place: Any, paths: Sequence[np.ndarray], comparison: Comparison) -> None:
-    """Draw the paths, on contours with a white edge so that they are seen, and the start."""
+def _paths(
+    place: Any, look: Theme, paths: Sequence[np.ndarray], comparison: Comparison, named: bool = True
+) -> None:
+    """Draw the paths, on contours with an edge so that they are seen, and the start."""
     for number, (points, run) in enumerate(zip(paths, comparison, strict=True)):
-        points = _until_at_rest(points)
-        look, few = style(number), len(points) <= 30
-        if comparison.size > 1:
-            place.plot(*points.T, color="white", linewidth=3.6, zorder=2.5)
-        place.plot(
-            *points.T, **look, label=_label(run), linewidth=1.8, zorder=3 + number / 100,
-            markersize=6 if few else 4.5, markevery=1 if few else max(1, len(points) // 25),
-            markeredgecolor="white", markeredgewidth=0.6,
-        )  # fmt: skip
-        # Those that end at the same place lie one upon the other, the later the smaller.
-        place.plot(
-            *points[-1:].T, marker=look["marker"], color=look["color"],
-            markersize=max(7.0, 13 - 2.5 * number), markeredgecolor="black", markeredgewidth=1.1,
-            zorder=5 + number / 100,
-        )  # fmt: skip
-    place.plot(
-        *paths[0][0], marker="o", markersize=10, color="white", markeredgecolor="black",
-        markeredgewidth=1.5, linestyle="none", label="start", zorder=4,
-    )  # fmt: skip
-
-
-def _until_at_rest(points: np.ndarray) -> np.ndarray:
-    """A path without its end where it stays in one place, which would take up all the markers."""
-    apart = np.abs(points - points[-1]).max(axis=1)
-    moving = np.flatnonzero(apart > 1e-3 * apart.max())
-    return points[: moving[-1] + 2] if len(moving) else points[:1]
+        label = _label(run) if named else None
+        draw_path(place, look, points, number, label, edged=comparison.size > 1)
+    draw_start(place, look, paths[0][0], "start" if named else None)
 
 
 def _label(run: Run) -> str:
