@@ -315,6 +315,51 @@ def legend(ax: Axes, theme: Theme, **options: Any) -> Any:
     return ax.legend(**given)
 
 
+def end_labels(ax: Axes, ends: list[tuple[float, float, str, str]]) -> None:
+    """Write names where curves end, to the right of them, moved apart where they would touch.
+
+    Args:
+        ax: the axes; their scales and limits are to be set before.
+        ends: of each curve x and y of its end, the name, the colour.
+    """
+    if not ends:
+        return
+    points = 72 / ax.figure.get_dpi()
+    heights = [float(ax.transData.transform((x, y))[1]) * points for x, y, _, _ in ends]
+    placed = spread_apart(heights, SMALL + 2.5)
+    for (x, y, name, colour), height, wanted in zip(ends, placed, heights, strict=True):
+        ax.annotate(
+            name, (x, y), xytext=(7, height - wanted), textcoords="offset points", va="center",
+            fontsize=SMALL, color=colour, annotation_clip=False,
+        )  # fmt: skip
+
+
+def spread_apart(places: list[float], gap: float) -> list[float]:
+    """Return places in the same order that are at least ``gap`` apart, moved as little as can be.
+
+    Neighbours that are too near are joined to a group that stands evenly about its mean place.
+    """
+    order = np.argsort(places, kind="stable")
+    groups: list[list[float]] = []  # the wanted places of those that stand together
+    for i in order:
+        groups.append([places[i]])
+        while len(groups) > 1 and _low(groups[-1], gap) - _high(groups[-2], gap) < gap:
+            last = groups.pop()
+            groups[-1] += last
+    moved = [_low(group, gap) + k * gap for group in groups for k in range(len(group))]
+    found = np.empty(len(places))
+    found[order] = moved
+    return [float(f) for f in found]
+
+
+def _low(group: list[float], gap: float) -> float:
+    return sum(group) / len(group) - gap * (len(group) - 1) / 2
+
+
+def _high(group: list[float], gap: float) -> float:
+    return sum(group) / len(group) + gap * (len(group) - 1) / 2
+
+
 def colourbar(ax: Any, drawn: Any, theme: Theme, label: str = "", **options: Any) -> Any:
     """Draw the scale of colours beside axes, or beside a list of them."""
     first = ax if hasattr(ax, "figure") else np.ravel(ax)[0]

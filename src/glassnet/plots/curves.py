@@ -1,0 +1,226 @@
+"""How a training went: its curves, epoch by epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from glassnet.checks import nearest, one_of
+from glassnet.inspection.histories import RATES, RunHistory, grows_better, run_histories
+from glassnet.plots.figures import (
+    DASHES,
+    LABEL,
+    MARKERS,
+    SMALL,
+    TITLE,
+    Theme,
+    end_labels,
+    headline,
+    panels,
+    part,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+WIDE = 30.0
+"""From which ratio of the largest to the smallest value on a scale is logarithmic."""
+_FEW = 15
+"""Up to so many epochs each has a marker."""
+
+
+def learning_curves(
+    history: Any,
+    *,
+    metrics: Sequence[str] | str | None = None,
+    best: str | bool = True,
+    scale: str = "auto",
+    title: str = "",
+    ax: Axes | None = None,
+    theme: str | Theme = "light",
+) -> Figure:
+    """Draw each metric over the epochs, in training and in validation, a panel a metric.
+
+    The value of epoch e stands at e, counted from 1. In training that is the mean over the epoch's
+    batches while the weights change, in validation the value after the epoch: so the first lags
+    half an epoch behind. The loss comes first; the learning rate, where the history holds it, last.
+
+    Args:
+        history: what ``fit`` returned; a dict of lists by metric; the path of a `CSVLogger`'s
+            file; or several such as a dict by the names of the runs.
+        metrics: which to draw, without ``val_``, in this order; all for None. A metric that is an
+            array in every epoch is no curve and is left out.
+        best: whether to mark the epoch where ``val_loss`` (``loss`` without validation) is lowest;
+            or the name of what to mark the best of.
+        scale: ``"linear"``, ``"log"``, or ``"auto"``: logarithmic where a loss or an error spans
+            a factor of 30, or a learning rate a factor of 10.
+        title: of the whole picture.
+        ax: axes whose place the panels take.
+        theme: ``"light"`` or ``"dark"``.
+
+    Returns:
+        The figure, a panel a metric.
+
+    Raises:
+        TypeError: where ``history`` is none of these.
+        ValueError: for a metric that it doesn't hold, or a history without an epoch.
+
+    >>> from glassnet import plots
+    >>> figure = plots.learning_curves({"loss": [3.0, 2.0], "val_loss": [3.5, 2.5]})
+    >>> figure.axes[0].lines[0].get_ydata().tolist()
+    [3.0, 2.0]
+    """
+    one_of(scale, ("auto", "linear", "log"), "learning_curves: scale")
+    runs = run_histories(history)
+    chosen = _chosen(runs, metrics)
+    columns = min(len(chosen), 3)
+    rows = -(-len(chosen) // columns)
+    size = (4.6 * columns + (0.6 if columns == 1 else 0), 3.3 * rows + (0.4 if title else 0))
+    figure, places, look = panels(ax, theme, rows, columns, size)
+    for place, metric in zip(places.flat, chosen, strict=False):
+        _metric(place, look, runs, metric, scale)
+    for place in places.flat[len(chosen) :]:
+        place.set_axis_off()
+    if best:
+        _mark_best(places.flat, look, runs, chosen, best)
+    for place, metric in zip(places.flat, chosen, strict=False):
+        _name_curves(place, look, runs, metric, place is places.flat[0])
+    if title:
+        headline(figure, ax, title, look)
+    return figure
+
+
+def _chosen(runs: Sequence[RunHistory], metrics: Sequence[str] | str | None) -> list[str]:
+    known = list(dict.fromkeys(name for run in runs for name in run.metrics))
+    known.sort(key=lambda name: (name != "loss", name in RATES))
+    if metrics is None:
+        return known
+    wanted = [metrics] if isinstance(metrics, str) else list(metrics)
+    if not wanted:
+        raise ValueError("learning_curves: metrics is empty; None draws all.")
+    for name in wanted:
+        one = name.removeprefix("val_")
+        if one not in known:
+            raise ValueError(
+                f"learning_curves: the history holds no {name!r}; it holds "
+                f"{', '.join(known)}.{nearest(one, known)}"
+            )
+    return list(dict.fromkeys(name.removeprefix("val_") for name in wanted))
+
+
+def _metric(place: Axes, theme: Theme, runs: Sequence[RunHistory], metric: str, scale: str) -> None:
+    for number, run in enumerate(runs):
+        for validation in (False, True):
+            name = f"val_{metric}" if validation else metric
+            if name not in run.values:
+                continue
+            values = run.values[name]
+            seen = np.isfinite(values)
+            few = len(run.epochs) <= _FEW or int(seen.sum()) <= 1
+            place.plot(
+                run.epochs[seen], values[seen],
+                color=_colour(theme, runs, number, validation),
+                linestyle=DASHES[1 if validation else 0],
+                marker=MARKERS[number if len(runs) > 1 else int(validation)] if few else None,
+                markersize=4.5, linewidth=1.8, markeredgecolor=theme.background,
+                markeredgewidth=0.6, label=_label(runs, number, validation),
+                zorder=2.5 - 0.1 * validation,
+            )  # fmt: skip
+    shown = np.concatenate([np.asarray(line.get_ydata(), float) for line in place.lines])
+    if scale == "log" or (scale == "auto" and _wide(shown, metric)):
+        place.set_yscale("log")
+    last = max(int(run.epochs[-1]) for run in runs)
+    first = min(int(run.epochs[0]) for run in runs)
+    if last == first:
+        place.set_xlim(first - 0.5, last + 0.5)
+        place.set_xticks([first])
+    else:
+        place.xaxis.set_major_locator(part("ticker").MaxNLocator(6, integer=True))
+        place.margins(x=0.02)
+    place.set_title(metric.replace("_", " "), fontsize=TITLE)
+    place.set_xlabel("epoch", fontsize=LABEL)
+
+
+def _wide(values: np.ndarray, metric: str) -> bool:
+    if values.size == 0 or values.min() <= 0:
+        return False
+    ratio = float(values.max() / values.min())
+    return ratio >= 10 if metric in RATES else not grows_better(metric) and ratio >= WIDE
+
+
+def _colour(theme: Theme, runs: Sequence[RunHistory], number: int, validation: bool) -> str:
+    return theme.colour(number) if len(runs) > 1 else theme.colour(0 if validation else 1)
+
+
+def _label(runs: Sequence[RunHistory], number: int, validation: bool) -> str:
+    kind = "validation" if validation else "training"
+    return f"{runs[number].name}, {kind}" if len(runs) > 1 else kind
+
+
+def _mark_best(
+    places: Any,
+    theme: Theme,
+    runs: Sequence[RunHistory],
+    chosen: Sequence[str],
+    best: str | bool,
+) -> None:
+    monitor = None if best is True else str(best)
+    if monitor is not None and not any(monitor in run.values for run in runs):
+        known = list(runs[0].values)
+        raise ValueError(
+            f"learning_curves: best={monitor!r}: the history holds {', '.join(known)}."
+            f"{nearest(monitor, known)}"
+        )
+    for number, run in enumerate(runs):
+        epoch = run.best_epoch(monitor)
+        if epoch is None or len(run.epochs) < 2:
+            continue
+        at = int(np.flatnonzero(run.epochs == epoch)[0])
+        for place, metric in zip(places, chosen, strict=False):
+            if len(runs) == 1:
+                place.axvline(
+                    epoch, color=theme.muted, linewidth=0.9, linestyle=DASHES[2], zorder=1
+                )
+            name = monitor or ("val_loss" if "val_loss" in run.values else "loss")
+            if metric != name.removeprefix("val_"):
+                continue
+            place.plot(
+                [epoch], [run.values[name][at]], marker="o", markersize=8, linestyle="none",
+                markerfacecolor="none", markeredgewidth=1.6, zorder=4, label="_best",
+                markeredgecolor=_colour(theme, runs, number, name.startswith("val_")),
+            )  # fmt: skip
+            if len(runs) == 1:
+                _say_best(place, theme, epoch, float(run.values[name][at]), run)
+
+
+def _say_best(place: Axes, theme: Theme, epoch: int, value: float, run: RunHistory) -> None:
+    """Write which epoch is best on the side of its line where there is more room."""
+    left = epoch - run.epochs[0] > run.epochs[-1] - epoch
+    place.annotate(
+        f"best: {value:.3g}\nepoch {epoch}", (epoch, 0.97), xycoords=("data", "axes fraction"),
+        xytext=(-5 if left else 5, 0), textcoords="offset points", fontsize=SMALL,
+        color=theme.muted, ha="right" if left else "left", va="top",
+    )  # fmt: skip
+
+
+def _name_curves(
+    place: Axes, theme: Theme, runs: Sequence[RunHistory], metric: str, first: bool
+) -> None:
+    """Name two curves where they end; more in a legend, once."""
+    lines = [line for line in place.lines if not str(line.get_label()).startswith("_")]
+    if len(runs) == 1:
+        ends = [
+            (float(x[-1]), float(y[-1]), str(line.get_label()), str(line.get_color()))
+            for line in lines
+            if len(x := np.asarray(line.get_xdata())) and len(y := np.asarray(line.get_ydata()))
+        ]
+        if metric not in RATES:
+            end_labels(place, ends)
+    elif first:
+        place.figure.legend(
+            handles=lines, loc="outside lower center", ncols=min(len(lines), 4), frameon=False,
+            labelcolor=theme.ink, fontsize=SMALL,
+        )  # fmt: skip
