@@ -78,6 +78,17 @@ class Boundary:
             raise ValueError("wrong: there is no class to compare with.")
         return np.asarray(self.decided(self.said) != self.truth)
 
+    @property
+    def error(self) -> np.ndarray:
+        """The root of the mean squared error of each predicted number at the points, (k,).
+
+        Raises:
+            ValueError: where these are no numbers, and where there is no truth.
+        """
+        if self.truth is None or self.kind != "regression":
+            raise ValueError("error: there is no number to compare with.")
+        return np.asarray(np.sqrt(np.mean((self.said - self.truth) ** 2, axis=0)))
+
     def lead(self, number: int) -> np.ndarray:
         """Return by how much a class is ahead of the best other, (b, a); 0 is its boundary."""
         others = np.delete(self.values, number, axis=-1)

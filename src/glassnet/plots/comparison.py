@@ -171,7 +171,7 @@ def on_contours(
     if surface is not None and surface.minima:
         ax.plot(
             *np.transpose(surface.minima), marker="*", markersize=19, color="#F0E442",
-            markeredgecolor="black", linestyle="none", label="minimum", zorder=2,
+            markeredgecolor=look.ink, linestyle="none", label="minimum", zorder=2,
         )  # fmt: skip
     draw_scale(ax, look, filled, "f" if comparison.counted == "numbers" else "loss")
     ax.set(xlim=sides[0], ylim=sides[1], aspect="equal")

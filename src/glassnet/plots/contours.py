@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from glassnet.plots.figures import SMALL, Theme, part
+from glassnet.plots.beside import scale_beside
+from glassnet.plots.figures import LABEL, Theme, part
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,10 +56,8 @@ def levels(heights: np.ndarray) -> np.ndarray:
 
 def draw_scale(ax: Axes, theme: Theme, filled: Any, name: str) -> Any:
     """Draw the scale of heights beside the axes, its name above it."""
-    bar = ax.figure.colorbar(filled, ax=ax, fraction=0.05, pad=0.03, format=told)
-    bar.outline.set_edgecolor(theme.faint)
-    bar.ax.tick_params(which="both", color=theme.faint, labelcolor=theme.muted, labelsize=SMALL)
-    bar.ax.set_title(name, fontsize=10, color=theme.ink)
+    bar = scale_beside(ax, filled, theme, format=told)
+    bar.ax.set_title(name, fontsize=LABEL, color=theme.ink)
     return bar
 
 

@@ -1,0 +1,36 @@
+"""Legends and scales of colours that keep to their axes, whatever shape these have."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from glassnet.plots.figures import LABEL, SMALL, Theme, legend, part
+
+_BELOW = 0.52
+"""How far below the axes a legend begins, in inches: the room of numbers and a name."""
+
+
+def legend_below(ax: Any, theme: Theme, **options: Any) -> Any:
+    """Name what is drawn below the axes, in one row or as few as its words need."""
+    labels = ax.get_legend_handles_labels()[1]
+    letters = 13 * ax.figure.get_figwidth() * ax.get_position().width / 0.775
+    rows = -(-sum(len(label) + 6 for label in labels) // max(1, int(letters)))
+    shifted = ax.transAxes + part("transforms").ScaledTranslation(
+        0, -_BELOW, ax.figure.dpi_scale_trans
+    )
+    given = {
+        "loc": "upper center", "bbox_to_anchor": (0.5, 0.0), "bbox_transform": shifted,
+        "ncols": -(-len(labels) // rows), "borderaxespad": 0.0, "handletextpad": 0.5,
+        "columnspacing": 1.6,
+    }  # fmt: skip
+    return legend(ax, theme, **{**given, **options})
+
+
+def scale_beside(ax: Any, drawn: Any, theme: Theme, label: str = "", **options: Any) -> Any:
+    """Draw the scale of colours at the right of the axes, as high as they are."""
+    place = ax.inset_axes((1.03, 0.0, 0.045, 1.0))
+    bar = ax.figure.colorbar(drawn, cax=place, **options)
+    bar.outline.set_edgecolor(theme.faint)
+    bar.ax.tick_params(which="both", color=theme.faint, labelcolor=theme.muted, labelsize=SMALL)
+    bar.set_label(label, color=theme.ink, fontsize=LABEL)
+    return bar
