@@ -8,6 +8,10 @@ from glassnet.explain.curvature import CurvatureReport as CurvatureReport
 from glassnet.explain.curvature import curvature as curvature
 from glassnet.explain.derivation import Derivation as Derivation
 from glassnet.explain.derivation import derive as derive
+from glassnet.explain.doctor.gradient_report import GradientFinding as GradientFinding
+from glassnet.explain.doctor.gradient_report import GradientReport as GradientReport
+from glassnet.explain.doctor.gradients import check_gradients as check_gradients
+from glassnet.explain.doctor.gradients import true_gradients as true_gradients
 from glassnet.explain.notebook import model_html as model_html
 from glassnet.explain.notebook import tensor_html as tensor_html
 from glassnet.explain.notation import Notation as Notation

@@ -31,10 +31,15 @@ SHRINK = 4.0
 
 
 class Slope(NamedTuple):
-    """A slope and how far it may be off."""
+    """A slope and how far it may be off.
+
+    ``bend`` is by how much the slopes to both sides differ, where that does not vanish with the
+    step: at a kink, or beside one.
+    """
 
     value: float
     doubt: float
+    bend: float = 0.0
 
 
 class NotAnalytic(Exception):
@@ -117,12 +122,19 @@ class Line:
         h = self.unit * (0.02 if self.eps < 1e-10 else 0.2)
         best = Slope(np.nan, np.inf)
         row: list[float] = []
+        bends: list[float] = []
+        here = self.at(0.0)
         for level in range(LEVELS):
-            row = _refined(row, (self.at(h) - self.at(-h)) / (2 * h))
+            right, left = self.at(h), self.at(-h)
+            row = _refined(row, (right - left) / (2 * h))
+            bends.append(abs((right - here) - (here - left)) / h)
             rounding = NOISY * self.noise / h
-            if level >= 1 and np.isfinite(row).all():
+            if level >= 1 and np.isfinite(row).all() and np.isfinite(bends[-2]):
                 changed = max(abs(row[-1] - row[-2]), abs(row[0] - row[-2]) * 1e-6)
-                best = min(best, Slope(row[-1], changed + rounding), key=lambda s: s.doubt)
+                # A smooth function's bend shrinks with h, a kink's within h does not.
+                bend = bends[-1] if bends[-1] > 0.6 * bends[-2] + 4 * rounding else 0.0
+                found = Slope(row[-1], changed + rounding + bend, bend)
+                best = min(best, found, key=lambda s: s.doubt)
                 if best.doubt <= enough or (level >= 2 and rounding > best.doubt):
                     break
             h /= SHRINK
@@ -130,9 +142,7 @@ class Line:
 
     def jumps(self) -> bool:
         """Tell whether f jumps at x: f(x + tv) − f(x − tv) does not vanish with t."""
-        far, near = (
-            abs(self.at(t * self.unit) - self.at(-t * self.unit)) for t in (1e-6, 1e-11)
-        )
+        far, near = (abs(self.at(t * self.unit) - self.at(-t * self.unit)) for t in (1e-6, 1e-11))
         return near > 0.3 * far and near > 100 * NOISY * self.noise_nearby()
 
     def noise_nearby(self) -> float:

@@ -63,6 +63,11 @@ class Subject(ABC):
     eps: float = 2.0**-52
     notes: tuple[str, ...] = ()
 
+    @property
+    def tolerance(self) -> float:
+        """The relative error of an entry from which on it is wrong."""
+        return max(1e-6, 3e3 * self.eps)
+
     @abstractmethod
     def value(self, point: Sequence[np.ndarray]) -> float:
         """Return the scalar."""
@@ -191,7 +196,7 @@ def recorded_model(model: Model, batch: Batch, by_inputs: bool) -> GraphSubject:
     names = names_of(model)
     parameters = [names.get(id(v), _by_path(v)) for v in variables]
     if by_inputs:
-        parameters += [Parameter("", n) for n in _numbered("dX", len(inputs))]
+        parameters += [Parameter("", n) for n in _numbered("X", len(inputs))]
     leaves: list[Tensor] = [*variables, *inputs]
     point = [_wide(v.value) for v in variables] + [_wide(given[id(p)]) for p in inputs]
     fixed = [(p, given[id(p)]) for p in made]
@@ -268,13 +273,17 @@ def _input_names(layer: Layer, count: int) -> list[str]:
     if count > 1 and isinstance(layer, NumpyLayer):
         named = [n for n in inspect.signature(layer.forward).parameters if n != "training"]
         if len(named) == count:
-            return [f"d{n}" for n in named]
-    return _numbered("dX", count)
+            return named
+    return _numbered("X", count)
 
 
 def _projected(outputs: Sequence[Tensor], upstream: Any) -> tuple[Tensor, Tensor | None]:
-    """⟨C, outputs⟩ and its summands; C is random where ``upstream`` gives none."""
-    given = flatten(upstream) if upstream is not None else [None] * len(outputs)
+    """⟨C, outputs⟩ and its summands; C is random where ``upstream`` gives none.
+
+    ``upstream`` may be a function of the shape: ``np.ones``.
+    """
+    alike = upstream is None or callable(upstream)
+    given = [upstream] * len(outputs) if alike else flatten(upstream)
     if not outputs or len(given) != len(outputs):
         raise ValueError(
             f"There are {len(outputs)} outputs of floats; got {len(given)} upstream arrays."
@@ -285,7 +294,9 @@ def _projected(outputs: Sequence[Tensor], upstream: Any) -> tuple[Tensor, Tensor
     with recording():
         for output, weight in zip(outputs, given, strict=True):
             shape = tuple(int(s) for s in output.shape)
-            c = rng.standard_normal(shape) if weight is None else np.asarray(weight, np.float64)
+            draw = rng.standard_normal if weight is None else weight
+            c = np.asarray(draw(shape) if callable(draw) else draw)
+            c = c.astype(output.dtype).astype(np.float64)  # so that no rounding of C gets between
             if c.shape != shape:
                 raise ValueError(
                     f"The output has the shape {display(shape)}; upstream has {display(c.shape)}."
@@ -314,9 +325,7 @@ def of_function(f: Callable[..., Any], inputs: Sequence[Any], upstream: Any = No
     chosen = [n for n, h in zip(names, holes, strict=True) if is_float(h.dtype)]
     cost, parts = _projected(floats, upstream)
     title = f"function {getattr(f, '__name__', type(f).__name__)!r}"
-    function = RecordedFunction(
-        cost, [h for h, _ in pairs], list(zip(holes, flat, strict=True))
-    )
+    function = RecordedFunction(cost, [h for h, _ in pairs], list(zip(holes, flat, strict=True)))
     parameters = [Parameter("", n) for n in chosen]
     return GraphSubject(title, parameters, function, [_wide(a) for _, a in pairs], parts)
 
