@@ -274,6 +274,7 @@ class Calibration:
         predicted: the mean probability in each bin.
         observed: the share of these examples where it was so.
         counts: how many examples each bin holds.
+        bins: the places of these bins among all, from 0.
         edges: the edges of all bins, empty ones too.
         error: ``Σ n_b / n |observed_b - predicted_b|``, the expected calibration error.
         told: what p is the probability of.
@@ -282,9 +283,23 @@ class Calibration:
     predicted: np.ndarray
     observed: np.ndarray
     counts: np.ndarray
+    bins: np.ndarray
     edges: np.ndarray
     error: float
     told: str
+
+    @property
+    def intervals(self) -> np.ndarray:
+        """Where the share that is observed may be with 95 % confidence, (bins, 2).
+
+        ``(o + z²/2n ± z sqrt(o (1 - o)/n + z²/4n²)) / (1 + z²/n)``, z = 1.96. Source: E. B.
+        Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
+        """
+        z, n, o = 1.959963984540054, self.counts, self.observed
+        middle = o + z**2 / (2 * n)
+        half = z * np.sqrt(o * (1 - o) / n + z**2 / (4 * n**2))
+        found: np.ndarray = np.stack([middle - half, middle + half], axis=1)
+        return found / (1 + z**2 / n)[:, None]
 
 
 def calibration(
@@ -334,7 +349,7 @@ def calibration(
     predicted = np.bincount(place, p, bins)[kept] / counts[kept]
     observed = np.bincount(place, so, bins)[kept] / counts[kept]
     error = float(np.sum(counts[kept] * np.abs(observed - predicted)) / len(p))
-    return Calibration(predicted, observed, counts[kept], edges, error, told)
+    return Calibration(predicted, observed, counts[kept], np.flatnonzero(kept), edges, error, told)
 
 
 def _events(

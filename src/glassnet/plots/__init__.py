@@ -11,3 +11,4 @@ from glassnet.plots.evaluation import calibration as calibration
 from glassnet.plots.evaluation import confusion_matrix as confusion_matrix
 from glassnet.plots.evaluation import precision_recall as precision_recall
 from glassnet.plots.evaluation import roc as roc
+from glassnet.plots.solids import surface as surface

@@ -85,7 +85,7 @@ def learning_curves(
     for place in places.flat[len(chosen) :]:
         place.set_axis_off()
     if best:
-        _mark_best(places.flat, look, runs, chosen, best)
+        _mark_best(list(places.flat), look, runs, chosen, best)
     for place, metric in zip(places.flat, chosen, strict=False):
         _name_curves(place, look, runs, metric, place is places.flat[0])
     if title:
@@ -124,24 +124,39 @@ def _metric(place: Axes, theme: Theme, runs: Sequence[RunHistory], metric: str, 
                 run.epochs[seen], values[seen],
                 color=_colour(theme, runs, number, validation),
                 linestyle=DASHES[1 if validation else 0],
-                marker=MARKERS[number if len(runs) > 1 else int(validation)] if few else None,
+                marker=MARKERS[number % len(MARKERS)] if len(runs) > 1 else
+                MARKERS[int(validation)] if few else None,
+                markevery=1 if few else max(1, len(run.epochs) // 8),
                 markersize=4.5, linewidth=1.8, markeredgecolor=theme.background,
                 markeredgewidth=0.6, label=_label(runs, number, validation),
                 zorder=2.5 - 0.1 * validation,
             )  # fmt: skip
     shown = np.concatenate([np.asarray(line.get_ydata(), float) for line in place.lines])
     if scale == "log" or (scale == "auto" and _wide(shown, metric)):
-        place.set_yscale("log")
+        _logarithmic(place, shown[shown > 0])
+    else:
+        place.yaxis.set_major_locator(part("ticker").MaxNLocator(6))
     last = max(int(run.epochs[-1]) for run in runs)
     first = min(int(run.epochs[0]) for run in runs)
     if last == first:
         place.set_xlim(first - 0.5, last + 0.5)
         place.set_xticks([first])
     else:
-        place.xaxis.set_major_locator(part("ticker").MaxNLocator(6, integer=True))
+        place.xaxis.set_major_locator(
+            part("ticker").MaxNLocator(6, integer=True, steps=[1, 2, 5, 10])
+        )
         place.margins(x=0.02)
     place.set_title(metric.replace("_", " "), fontsize=TITLE)
     place.set_xlabel("epoch", fontsize=LABEL)
+
+
+def _logarithmic(place: Axes, values: np.ndarray) -> None:
+    place.set_yscale("log")
+    ticker = part("ticker")
+    if values.size and values.max() / values.min() < 1000:  # too few powers of ten to read by
+        place.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+        place.yaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
+        place.yaxis.set_minor_locator(ticker.NullLocator())
 
 
 def _wide(values: np.ndarray, metric: str) -> bool:
@@ -161,7 +176,7 @@ def _label(runs: Sequence[RunHistory], number: int, validation: bool) -> str:
 
 
 def _mark_best(
-    places: Any,
+    places: Sequence[Axes],
     theme: Theme,
     runs: Sequence[RunHistory],
     chosen: Sequence[str],
@@ -221,6 +236,6 @@ def _name_curves(
             end_labels(place, ends)
     elif first:
         place.figure.legend(
-            handles=lines, loc="outside lower center", ncols=min(len(lines), 4), frameon=False,
+            handles=lines, loc="outside lower center", ncols=min(len(runs), 4), frameon=False,
             labelcolor=theme.ink, fontsize=SMALL,
         )  # fmt: skip
