@@ -138,6 +138,15 @@ class Evaluation:
         other._kept = [*self._kept, *leaves]
         return other
 
+    def with_leaves(self, leaves: Mapping[Tensor, np.ndarray]) -> Evaluation:
+        """Return the evaluation with other values of some leaves; all else is computed anew."""
+        other = copy(self)
+        other._values = {id(STEP): self._values[id(STEP)]}
+        other._behind, other._kept = {}, []
+        for leaf in self._leaves:
+            other._values[id(leaf)] = leaves.get(leaf, self._values[id(leaf)])
+        return other
+
     def moved(self, by: float, nodes: Sequence[Tensor] = ()) -> Evaluation:
         """Return the evaluation at a point beside this one: weights and inputs moved at random.
 

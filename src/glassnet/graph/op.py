@@ -17,6 +17,7 @@ import numpy as np
 from glassnet.graph.dimension import Dim, Shape, Size, substitute, symbols
 
 if TYPE_CHECKING:
+    from glassnet.graph.slip import Slip
     from glassnet.graph.stability import Stability
     from glassnet.graph.tensor import Tensor
 
@@ -118,6 +119,10 @@ class Op(ABC):
     def stability(self) -> Stability | None:
         """Return the naive forms of the value that lose digits, or None where there is no trap."""
         return None
+
+    def slips(self) -> Iterable[Slip]:
+        """Yield the wrong derivative rules that people write for this op."""
+        return ()
 
     def simplify(self, *inputs: Tensor) -> Tensor | None:
         """Return a tensor that already is the value (``x + 0`` is ``x``), or None."""

@@ -24,7 +24,9 @@ from glassnet.formulas.entries import (
 from glassnet.graph.dimension import Shape, Size, display, product
 from glassnet.graph.op import Op, Sample
 from glassnet.graph.recording import as_tensor, record
+from glassnet.graph.slip import Slip
 from glassnet.graph.tensor import Constant, Tensor
+from glassnet.ops import slips
 from glassnet.ops.elementwise import Grads
 from glassnet.ops.operands import broadcast_shapes, normalize_axis
 from glassnet.ops.shaping import broadcast_to, reshape, reshaped
@@ -111,6 +113,9 @@ class Pick(Op):
             if matrix_shape(shape) == matrix_shape(node.shape)
             else reshaped(found, matrix_shape(node.shape))
         )
+
+    def slips(self) -> Iterable[Slip]:
+        return slips.PICK
 
     def vjp(self, g: Tensor, y: Tensor, x: Tensor, *indices: Tensor) -> Grads:
         return (record(AddAt(x.shape, self.axes), g, *indices), *[None] * len(indices))

@@ -13,7 +13,9 @@ from glassnet.formulas.arranging import product_of_vectors
 from glassnet.graph.dimension import Shape, display, product
 from glassnet.graph.op import Op, Sample
 from glassnet.graph.recording import record
+from glassnet.graph.slip import Slip
 from glassnet.graph.tensor import Tensor, implements
+from glassnet.ops import slips
 from glassnet.ops.elementwise import Grads
 from glassnet.ops.operands import broadcast_shapes, operands, unbroadcast
 from glassnet.ops.shaping import expand_dims, reshape, squeeze, transpose
@@ -47,6 +49,9 @@ class MatMul(Op):
 
     def formula(self, node: Tensor, a: Term, b: Term) -> Term:
         return product_of_vectors(a, b) or matrix_product(a, b)
+
+    def slips(self) -> Iterable[Slip]:
+        return slips.MATMUL
 
     def vjp(self, g: Tensor, y: Tensor, a: Tensor, b: Tensor) -> Grads:
         if a.ndim > 2 and b.ndim == 2:  # all leading axes are rows of one matrix

@@ -19,7 +19,9 @@ from glassnet.formulas.sliding import AVERAGE_POOL, AVERAGE_UNPOOL, MAX_PICK, MA
 from glassnet.graph.dimension import Shape, display
 from glassnet.graph.op import Op, Sample
 from glassnet.graph.recording import as_tensor, record
+from glassnet.graph.slip import Slip
 from glassnet.graph.tensor import Tensor
+from glassnet.ops import slips
 from glassnet.ops.elementwise import Grads
 from glassnet.ops.operands import float_operands
 from glassnet.ops.shaping import whole
@@ -182,6 +184,9 @@ class MaxPool(Pooling):
         self.counts(x.shape[1:-1])
         return self.along_each(xp.maximum, padded(xp, x, self.pairs, _lowest(x.dtype)))
 
+    def slips(self) -> Iterable[Slip]:
+        return slips.MAX_POOL
+
     def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
         return (record(MaxUnpool(*self.motion), g, x, y),)
 
@@ -290,6 +295,9 @@ class AveragePool(_Mean):
     def value(self, xp: Any, x: Any) -> Any:
         share = self.shares(xp, x.shape[1:-1], x.dtype)
         return self.along_each(xp.add, padded(xp, x, self.pairs)) * share
+
+    def slips(self) -> Iterable[Slip]:
+        return slips.AVERAGE_POOL
 
     def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
         return (record(AverageUnpool(*self.motion), g),)

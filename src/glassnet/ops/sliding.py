@@ -45,8 +45,9 @@ from glassnet.formulas.sliding import (
 from glassnet.graph.dimension import Dim, Shape, Size, display, divide, product
 from glassnet.graph.op import Op, Sample
 from glassnet.graph.recording import as_tensor, record
+from glassnet.graph.slip import Slip
 from glassnet.graph.tensor import Tensor
-from glassnet.ops import columns
+from glassnet.ops import columns, slips
 from glassnet.ops.columns import Slide
 from glassnet.ops.elementwise import Grads
 from glassnet.ops.shaping import reshape
@@ -244,6 +245,9 @@ class Convolution(Sliding):
         if channelwise is not None:
             return self.applied(DEPTHWISE_CORR, a, channelwise, node.shape)
         return self.applied(GROUPED_CORR if self.groups > 1 else CORR, a, kernel, node.shape)
+
+    def slips(self) -> Iterable[Slip]:
+        return slips.CONVOLUTION
 
     def vjp(self, g: Tensor, y: Tensor, x: Tensor, kernel: Tensor) -> Grads:
         return (

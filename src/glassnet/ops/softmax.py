@@ -20,8 +20,10 @@ from glassnet.graph import dtypes
 from glassnet.graph.dimension import Shape, Size
 from glassnet.graph.op import Op, Sample
 from glassnet.graph.recording import as_tensor, record
+from glassnet.graph.slip import Slip
 from glassnet.graph.stability import Form, Stability
 from glassnet.graph.tensor import Tensor
+from glassnet.ops import slips
 from glassnet.ops.elementwise import Grads, cast, exp, log
 from glassnet.ops.operands import float_operands, normalize_axes, normalize_axis
 from glassnet.ops.reduction import Axis, Reduction, over_axes, sum
@@ -101,6 +103,9 @@ class Softmax(_OverAxes):
 
     def formula(self, node: Tensor, x: Term) -> Term:
         return call(SOFTMAX, x, shape=x.shape, axis=axes_in(self.axis, node.shape))
+
+    def slips(self) -> Iterable[Slip]:
+        return slips.SOFTMAX
 
     def vjp(self, g: Tensor, y: Tensor, x: Tensor) -> Grads:
         return (y * (g - (g * y).sum(self.axis, keepdims=True)),)

@@ -1,0 +1,123 @@
+"""Mistakes with finished gradients: swapped, copied, transposed, of a branch left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations, permutations
+
+import numpy as np
+
+from glassnet.explain.doctor.diagnosis.case import Case
+from glassnet.explain.doctor.diagnosis.variant import After, Arrays, Variant
+from glassnet.explain.doctor.diagnosis.walk import Changes, Walk
+from glassnet.graph.tensor import Tensor
+
+_MANY = 12
+"""Of more gradients of one shape than this only neighbours are swapped."""
+
+
+def of_bookkeeping(case: Case, names: list[str]) -> Iterator[Variant]:
+    """Yield the mistakes with finished gradients, and with sums over branches."""
+    shapes = {name: case.values[case.by_derivative[name]].shape for name in names}
+    yield from _swapped(names, shapes)
+    yield from _transposed(names, shapes)
+    yield from _branches(case)
+
+
+def _swapped(names: list[str], shapes: dict[str, tuple[int, ...]]) -> Iterator[Variant]:
+    alike: dict[tuple[int, ...], list[str]] = {}
+    for name in names:
+        alike.setdefault(tuple(n for n in shapes[name] if n != 1), []).append(name)
+    for group in alike.values():
+        pairs = list(combinations(group, 2)) if len(group) <= _MANY else list(
+            zip(group, group[1:], strict=False))  # fmt: skip
+        for first, second in pairs:
+            yield Variant(
+                "gradients of two weights swapped", f"{first} and {second} are swapped.",
+                "give each its own name", first, after=(_swap(first, second),), group=None,
+            )  # fmt: skip
+        if len(group) <= _MANY:
+            for to, source in permutations(group, 2):
+                yield Variant(
+                    "gradient of another weight", f"{to} is a copy of {source}.",
+                    f"compute {to} from its own layer's input and dZ", to,
+                    after=(_copy(to, source),), weight=1.1, group=None,
+                )  # fmt: skip
+        if 2 < len(group) <= _MANY:
+            yield Variant(
+                "gradients in reverse order", "The gradients come in the order of the backward "
+                "pass, last layer first, and are taken for the other order.",
+                "reverse the list", group[0], after=(_reversed(group),), weight=1.1, group=None,
+            )  # fmt: skip
+
+
+def _swap(first: str, second: str) -> After:
+    def after(found: Arrays) -> Arrays:
+        one, two = found[first], found[second]
+        return {**found, first: two.reshape(one.shape), second: one.reshape(two.shape)}
+
+    return after
+
+
+def _copy(to: str, source: str) -> After:
+    return lambda found: {**found, to: found[source].reshape(found[to].shape)}
+
+
+def _reversed(group: list[str]) -> After:
+    def after(found: Arrays) -> Arrays:
+        turned = {
+            a: found[b].reshape(found[a].shape) for a, b in zip(group, group[::-1], strict=True)
+        }
+        return {**found, **turned}
+
+    return after
+
+
+def _transposed(names: list[str], shapes: dict[str, tuple[int, ...]]) -> Iterator[Variant]:
+    flat = [n for n in names if len(shapes[n]) == 2 and min(shapes[n]) > 1]
+    for name in flat:
+        yield Variant(
+            "transposed result", f"{name} is transposed.",
+            f"{name} has the shape of what it is the derivative by, "
+            f"{shapes[name][0]} × {shapes[name][1]}: dW = Aᵀ dZ, not dZᵀ A",
+            name, after=(_turned([name]),), weight=0.9, group="turned",
+        )  # fmt: skip
+    for name in names:
+        shape = shapes[name]
+        if len(shape) > 2 and shape[-1] == shape[-2]:
+            yield Variant(
+                "input and output channels swapped", f"The last two axes of {name} are swapped.",
+                "a kernel is (…, channels in, channels out)", name,
+                after=(lambda found, name=name: {**found, name: np.swapaxes(found[name], -1, -2)},),
+                weight=1.2, group="channels",
+            )  # fmt: skip
+
+
+def _turned(names: list[str]) -> After:
+    return lambda found: {**found, **{n: found[n].T for n in names}}
+
+
+def _branches(case: Case) -> Iterator[Variant]:
+    """A value that goes two ways: what comes back from both is added."""
+    outputs = {id(t): t for call in case.step.calls for t in (*call.outputs, *call.inputs)}
+    for node in outputs.values():
+        users = [u for u in case.walk.users(node) if case.walk.reaches(u)]
+        owners = {id(case.names.owners.get(id(u))) for u in users}
+        if len(owners) < 2 or not case.walk.asks(node) or node.op is None:
+            continue
+        for user in users:
+            about = f"d{case.name(node)}"
+            yield Variant(
+                "branch overwritten",
+                f"{case.name(node)} goes into several layers, and {about} is what comes back from "
+                f"{case.place_of(user)} alone.", f"add up what comes back: {about} += …", about,
+                Changes(given={id(node): _from_one(node, user)}), weight=1.0, group=None,
+            )  # fmt: skip
+
+
+def _from_one(node: Tensor, user: Tensor):  # type: ignore[no-untyped-def]
+    def given(walk: Walk) -> np.ndarray:
+        parts = [p for n, p in walk.rule(user, walk[user]) if n is node]
+        return np.asarray(sum(parts[1:], parts[0]))
+
+    return given

@@ -1,0 +1,247 @@
+"""Mistakes where the backward pass begins: the derivative of the loss by the last Z or A."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from glassnet.explain.doctor.diagnosis.case import Block, Case
+from glassnet.explain.doctor.diagnosis.variant import Variant
+from glassnet.explain.doctor.diagnosis.walk import Changes, Walk
+from glassnet.graph.dtypes import is_float
+from glassnet.graph.tensor import Tensor
+
+_TINY = 1e-300
+
+
+@dataclass(frozen=True, eq=False)
+class End:
+    """The end of a network: what the loss reads, what the network predicts, the targets.
+
+    Args:
+        Z: what goes into the last activation; the prediction itself where there is none.
+        A: the prediction.
+        block: the last activation where it is a step of its own, not a part of the loss.
+        fused: whether the last activation is a part of the loss.
+        y: the targets in the shape of the prediction.
+        share: what the cost divides by: m, or 1 where it is a sum.
+    """
+
+    Z: Tensor
+    A: Tensor
+    block: Block | None
+    fused: bool
+    y: np.ndarray
+    share: float
+
+    @property
+    def is_distribution(self) -> bool:
+        """Whether several outputs share one probability."""
+        return self.y.shape[-1] > 1
+
+
+def ends_of(case: Case) -> Iterator[End]:
+    """Yield the ends of a network whose targets say what the prediction should be."""
+    inside = {id(n) for n in case.walk.order}
+    for read, prediction, target in case.losses:
+        fused = id(prediction) not in inside
+        block = next((b for b in case.blocks if b.after is read), None)
+        z = read if fused or block is None else block.before
+        y = _like(case.values[target], case.values[prediction], is_float(target.dtype))
+        if y is not None and id(z) in inside:
+            share = float(case.examples) if case.averaged else 1.0
+            yield End(z, prediction, block, fused, y, share)
+
+
+def _like(y: np.ndarray, a: np.ndarray, floats: bool) -> np.ndarray | None:
+    """The targets in the shape of the prediction: classes as one-hot rows."""
+    if y.size == a.size:
+        return y.reshape(a.shape).astype(np.float64)
+    if not floats and y.size * a.shape[-1] == a.size and a.shape[-1] > 1:
+        return np.eye(a.shape[-1])[y.reshape(a.shape[:-1]).astype(int) % a.shape[-1]]
+    return None
+
+
+def of_losses(case: Case, names: list[str]) -> Iterator[Variant]:
+    """Yield the mistakes with each loss and the activation before it."""
+    for end in ends_of(case):
+        right = case.walk[end.Z]
+        for variant, wrong in _of_end(case, end):
+            with np.errstate(all="ignore"):
+                found = wrong(case.walk)
+            if found.shape == right.shape and not _proportional(found, right):
+                yield variant
+
+
+def _proportional(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether one is a multiple of the other: factors are looked for anyway."""
+    size = float(np.vdot(b, b))
+    if not np.isfinite(a).all() or size == 0:
+        return True
+    return bool(np.allclose(a, float(np.vdot(a, b)) / size * b, rtol=1e-9, atol=1e-14))
+
+
+Wrong = Callable[[Walk], np.ndarray]
+
+
+def _of_end(case: Case, end: End) -> Iterator[tuple[Variant, Wrong]]:
+    Z, Y = case.name(end.Z), "Y"
+    A = _after(Z) if end.fused else case.name(end.A)
+    share, y = end.share, end.y
+
+    def variant(
+        kind: str, sentence: str, mend: str, wrong: Wrong, weight: float = 1.0
+    ) -> tuple[Variant, Wrong]:
+        def given(walk: Walk) -> np.ndarray:
+            with np.errstate(all="ignore"):
+                return wrong(walk)
+
+        changes = Changes(given={id(end.Z): given})
+        return Variant(kind, sentence, mend, f"d{Z}", changes, weight=weight), wrong
+
+    def a(walk: Walk) -> np.ndarray:
+        return walk.values[end.A]
+
+    def z(walk: Walk) -> np.ndarray:
+        return walk.values[end.Z]
+
+    yield variant(
+        "cross-entropy's simplification with the wrong activation",
+        f"d{Z} = {A} − {Y} holds for a cross-entropy behind its own activation (softmax or "
+        "sigmoid); here loss and activation are others, and the derivative of the activation is "
+        "missing.", f"multiply: d{Z} = d{A} ⊙ g′({Z}), with d{A} the derivative of this loss",
+        lambda w: (a(w) - y) / share, 0.9,
+    )  # fmt: skip
+    for twice, name in ((_softmax, "softmax"), (_sigmoid, "sigmoid")):
+        kind = f"{name} applied twice"
+        mend = (
+            f"apply {name} once: in the last layer, or in the loss (from_logits=True), not in both"
+        )
+        told = f"{name} is applied to {A}, which is its value already."
+        yield variant(kind, told, mend, lambda w, f=twice: (f(a(w)) - y) / share, 1.0)
+        yield variant(
+            kind, told, mend,
+            lambda w, f=twice: _through(case, end, _back(f, a(w), (f(a(w)) - y) / share)), 1.1,
+        )  # fmt: skip
+    if not np.array_equal(case.values[end.A], case.values[end.Z]):
+        yield variant(
+            "last activation left out",
+            f"d{Z} is computed from {Z} − {Y}: the loss was given what goes into the last "
+            "activation.", f"apply the activation first: {A} − {Y}",
+            lambda w: (z(w) - y) / share, 1.2,
+        )  # fmt: skip
+    if end.fused:
+        yield from _of_fused(case, end, Z, A, variant)
+    yield from _of_shapes(case, end, Z, variant)
+
+
+def _after(name: str) -> str:
+    return name.replace("Z", "A", 1)
+
+
+def _of_fused(
+    case: Case, end: End, Z: str, A: str, variant: Callable[..., tuple[Variant, Wrong]]
+) -> Iterator[tuple[Variant, Wrong]]:
+    """Mistakes with an activation whose derivative has gone into that of the loss."""
+    y, share = end.y, end.share
+
+    def a(walk: Walk) -> np.ndarray:
+        return np.clip(walk.values[end.A], _TINY, None)
+
+    def slope(walk: Walk) -> np.ndarray:
+        return a(walk) * (1 - a(walk))
+
+    yield variant(
+        "activation's derivative twice",
+        f"d{Z} = {A} − Y has the derivative of the last activation in it already; here it is "
+        "multiplied on again.", f"d{Z} = ({A} − Y) / m, and nothing more",
+        lambda w: w[end.Z] * slope(w), 0.9,
+    )  # fmt: skip
+    if end.is_distribution and np.allclose(case.values[end.A].sum(-1), 1):
+        yield variant(
+            "softmax's Jacobian taken for its diagonal",
+            f"The derivative of softmax is taken entry by entry, a (1 − a): every entry of {A} "
+            f"depends on every entry of {Z}.", f"d{Z} = {A} − Y; in general a ⊙ (g − Σ g a)",
+            lambda w: -y / a(w) / share * slope(w), 1.0,
+        )  # fmt: skip
+        yield variant(
+            "activation's derivative dropped",
+            f"The derivative of softmax is left out: d{Z} = d{A} = −Y / {A}.",
+            f"d{Z} = {A} − Y", lambda w: -y / a(w) / share, 1.0,
+        )  # fmt: skip
+        yield variant(
+            "only the true class", f"d{Z} is right at the true class alone, and 0 elsewhere.",
+            f"d{Z} = {A} − Y: the other classes have {A} there",
+            lambda w: (a(w) - y) / share * (y > 0), 1.3,
+        )  # fmt: skip
+        return
+    per = share * y.shape[-1]
+    yield variant(
+        "half of the binary cross-entropy",
+        f"The term (1 − y) log(1 − a) is left out: d{A} = −Y / {A}.",
+        f"d{A} = −Y / {A} + (1 − Y) / (1 − {A})", lambda w: -y / a(w) / per * slope(w), 1.1,
+    )  # fmt: skip
+    yield variant(
+        "activation's derivative dropped",
+        f"The derivative of the last activation is left out: d{Z} = d{A}.",
+        f"multiply by a (1 − a), which leaves d{Z} = {A} − Y",
+        lambda w: (a(w) - y) / np.clip(slope(w), 1e-12, None) / per, 1.0,
+    )  # fmt: skip
+
+
+def _of_shapes(
+    case: Case, end: End, Z: str, variant: Callable[..., tuple[Variant, Wrong]]
+) -> Iterator[tuple[Variant, Wrong]]:
+    """(m,) against (m, 1): NumPy makes (m, m) of it."""
+    y = end.y
+    if y.shape[-1] != 1 or y.ndim != 2 or len(y) < 2:
+        return
+
+    def table(walk: Walk) -> np.ndarray:
+        return walk.values[end.A].reshape(-1, 1) - y.reshape(1, -1)  # (m, m)
+
+    def crossed(axis: int, by: float) -> Wrong:
+        return lambda walk: _through(case, end, 2 * table(walk).sum(axis).reshape(y.shape) / by)
+
+    def simplified(axis: int, by: float) -> Wrong:
+        return lambda walk: table(walk).sum(axis).reshape(y.shape) / by
+
+    told = (
+        "(m,) against (m, 1): NumPy spreads predictions minus targets to (m, m), every example "
+        "against every target."
+    )
+    mend = "give both one shape, y.reshape(-1, 1), and look at (a - y).shape"
+    for by in (end.share**2, end.share):
+        for axis in (1, 0):
+            for wrong in (crossed(axis, by), simplified(axis, by)):
+                yield variant("(m,) broadcast to (m, m)", told, mend, wrong, 1.0)
+
+
+def _through(case: Case, end: End, slope: np.ndarray) -> np.ndarray:
+    """The derivative by Z for one by the prediction."""
+    if end.block is not None:
+        return end.block.back(case.values, case.values[end.Z], slope)
+    a = case.values[end.A]
+    if not end.fused:
+        return slope
+    if end.is_distribution and np.allclose(a.sum(-1), 1):
+        return np.asarray(a * (slope - (slope * a).sum(-1, keepdims=True)))
+    return np.asarray(slope * a * (1 - a))
+
+
+def _softmax(z: np.ndarray) -> np.ndarray:
+    e = np.exp(z - z.max(-1, keepdims=True))
+    return np.asarray(e / e.sum(-1, keepdims=True))
+
+
+def _sigmoid(z: np.ndarray) -> np.ndarray:
+    return np.asarray(1 / (1 + np.exp(-z)))
+
+
+def _back(function: Callable[[np.ndarray], np.ndarray], z: np.ndarray, g: np.ndarray) -> np.ndarray:
+    a = function(z)
+    if function is _softmax:
+        return np.asarray(a * (g - (g * a).sum(-1, keepdims=True)))
+    return np.asarray(g * a * (1 - a))

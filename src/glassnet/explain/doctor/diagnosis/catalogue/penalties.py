@@ -1,0 +1,99 @@
+"""Mistakes with regularisation: the part of the cost that depends on weights alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from glassnet.explain.doctor.diagnosis.case import Case
+from glassnet.explain.doctor.diagnosis.variant import Variant
+from glassnet.explain.doctor.diagnosis.walk import Changes, Part, Walk, Way
+from glassnet.graph.order import topological
+from glassnet.graph.tensor import Tensor
+from glassnet.graph.variable import Variable
+
+
+def of_penalties(case: Case, names: list[str]) -> Iterator[Variant]:
+    """Yield the mistakes with each penalty, and with weights that have none."""
+    penalised: list[tuple[Tensor, Tensor]] = []
+    for node in case.penalties:
+        weights = [n for n in topological([node]) if isinstance(n, Variable)]
+        if len(weights) == 1:
+            penalised.append((node, weights[0]))
+            yield from _of_penalty(case, node, weights[0])
+    held = {id(w) for _, w in penalised}
+    for node, weight in penalised[:1]:
+        for name, other in case.weights:
+            if id(other) not in held:
+                yield from _counted(case, node, weight, name, other)
+
+
+def _of_penalty(case: Case, node: Tensor, weight: Tensor) -> Iterator[Variant]:
+    W = case.name(weight)
+    right = f"d{W} has the derivative of the penalty as a summand: {case.equation(f'd{W}')}"
+
+    def variant(kind: str, told: str, factor: float, heavy: float) -> Variant:
+        changes = Changes(ways={id(node): _scaled(node, factor)})
+        group = f"{kind} {factor}"
+        return Variant(kind, told, right, f"d{W}", changes, weight=heavy, group=group)
+
+    yield variant(
+        "regularisation forgotten", f"The regularisation of {W} is in the cost but not in d{W}.",
+        0.0, 0.9,
+    )  # fmt: skip
+    yield variant(
+        "regularisation without its factor",
+        f"The derivative of the penalty of {W} is half of what it should be: the 2 of the square "
+        "is missing.", 0.5, 1.1,
+    )  # fmt: skip
+    yield variant("regularisation counted twice", f"The penalty of {W} is counted twice in d{W}.",
+                  2.0, 1.1)  # fmt: skip
+    yield variant("regularisation with the wrong sign",
+                  f"The derivative of the penalty of {W} has the wrong sign.", -1.0, 1.1)  # fmt: skip
+    m = float(case.examples)
+    if m > 1:
+        yield variant(
+            "regularisation divided by m", f"The penalty of {W} is divided by the number of "
+            "examples; in this cost it is not.", 1 / m, 1.2,
+        )  # fmt: skip
+        yield variant(
+            "regularisation divided by m", f"The penalty of {W} is divided by the number of "
+            "examples, and its 2 is missing.", 0.5 / m, 1.4,
+        )  # fmt: skip
+
+
+def _scaled(node: Tensor, factor: float) -> Way:
+    def way(walk: Walk, g: np.ndarray) -> list[Part]:
+        return [(n, factor * p) for n, p in walk.rule(node, g)] if factor else []
+
+    return way
+
+
+def _counted(
+    case: Case, node: Tensor, weight: Tensor, name: str, other: Tensor
+) -> Iterator[Variant]:
+    """The same penalty on a weight that has none."""
+    w = case.values[weight]
+    values = case.walk.changed(Changes(ways={id(node): _scaled(node, 0.0)}))
+    slope = case.walk[weight] - values[weight]
+    kinds = ((lambda v: v, w), (np.sign, np.sign(w)))
+    for shape_of, like in kinds:
+        size = float(np.vdot(like, like))
+        factor = float(np.vdot(slope, like)) / size if size else 0.0
+        if not factor or not np.allclose(slope, factor * like):
+            continue
+        added = factor * np.asarray(shape_of(case.values[other]))
+        if not added.any():
+            continue
+
+        def wrong(walk: Walk, added: np.ndarray = added) -> np.ndarray:
+            return walk[other] + added
+
+        bias = len(case.values[other].shape) < len(w.shape)
+        kind = "regularisation counted for the bias" if bias else "regularisation of another weight"
+        yield Variant(
+            kind, f"d{name} has a penalty's derivative in it, and {name} has no penalty.",
+            f"leave it out: only {case.name(weight)} and its like are regularised",
+            f"d{name}", Changes(leaves={id(other): wrong}), weight=1.0,
+        )  # fmt: skip

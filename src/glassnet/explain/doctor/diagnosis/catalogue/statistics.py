@@ -1,0 +1,96 @@
+"""Mistakes with the statistics of a normalisation, which depend on every example."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from glassnet.explain.doctor.diagnosis.case import Case
+from glassnet.explain.doctor.diagnosis.variant import Variant
+from glassnet.explain.doctor.diagnosis.walk import Changes, Part, Walk
+from glassnet.graph.tensor import Tensor
+
+MEAN, VARIANCE = "mu", "V"
+
+
+def of_statistics(case: Case, names: list[str]) -> Iterator[Variant]:
+    """Yield the mistakes with each normalisation."""
+    for call in case.step.calls:
+        within = [n for n in case.walk.order if case.names.owners.get(id(n)) is call]
+        mean = [n for n in within if n.symbol == MEAN]
+        variance = [n for n in within if n.symbol == VARIANCE]
+        if not variance:
+            continue
+        where = case.place_of(variance[0])
+        source = call.inputs[0]
+        about = f"d{case.name(source)}"
+        choices = [
+            (mean + variance, "mean and variance are treated as constants", 0.9),
+            (variance, "the variance is treated as a constant", 1.0),
+            (mean, "the mean is treated as a constant", 1.0),
+        ]
+        for nodes, told, weight in choices:
+            if nodes:
+                yield Variant(
+                    "batch statistics treated as constants",
+                    f"In {where} {told}: they depend on the inputs, and the derivative goes "
+                    "through them too.",
+                    "dX = γ/σ ⊙ (dŶ − mean(dŶ) − X̂ ⊙ mean(dŶ ⊙ X̂)), means over what was averaged",
+                    about, Changes(ways={id(n): _nothing for n in nodes}), weight=weight,
+                    group=told,
+                )  # fmt: skip
+        yield from _of_scale(case, within, where, about)
+
+
+def _nothing(walk: Walk, g: np.ndarray) -> list[Part]:
+    return []
+
+
+def _of_scale(case: Case, within: list[Tensor], where: str, about: str) -> Iterator[Variant]:
+    """σ² for σ, and the gradient of γ without X̂ or with X."""
+    hat = next((n for n in within if n.symbol == "Xhat"), None)
+    sigma = next((n for n in within if n.symbol == "sigma"), None)
+    if hat is None or sigma is None or sigma not in list(hat.inputs):
+        return
+    place = next(i for i, n in enumerate(hat.inputs) if n is sigma)
+
+    def by_variance(walk: Walk, g: np.ndarray) -> list[Part]:
+        return [(n, p / walk.values[sigma] if i != place else p)
+                for i, (n, p) in enumerate(walk.rule(hat, g))]  # fmt: skip
+
+    yield Variant(
+        "variance in place of the standard deviation",
+        f"In {where} the derivative is divided by the variance; it belongs to σ, its square root.",
+        "divide by √(variance + ε)", about, Changes(ways={id(hat): by_variance}), weight=1.3,
+    )  # fmt: skip
+    for user in case.walk.users(hat):
+        gamma = next((i for i in user.inputs if id(i) in {id(w) for _, w in case.weights}), None)
+        if gamma is None:
+            continue
+        name = case.name(gamma)
+        axes = tuple(range(case.values[hat].ndim - case.values[gamma].ndim))
+        source = next(i for i in case.names.owners[id(hat)].inputs)
+        for told, factor in ((f"{case.name(source)}, before it is normalised", source), ("", None)):
+            said = f"is computed with {told}" if told else "is computed without X̂"
+
+            def wrong(walk: Walk, factor: Tensor | None = factor, user: Tensor = user,
+                      axes: tuple[int, ...] = axes) -> np.ndarray:  # fmt: skip
+                g = walk[user]
+                return np.asarray((g if factor is None else g * walk.values[factor]).sum(axes))
+
+            yield Variant(
+                "γ's gradient without the normalised input", f"d{name} in {where} {said}.",
+                f"d{name} = Σ dY ⊙ X̂", f"d{name}", Changes(leaves={id(gamma): wrong}),
+                weight=1.2, group=said,
+            )  # fmt: skip
+        back = hat
+
+        def without(walk: Walk, g: np.ndarray, user: Tensor = user,
+                    back: Tensor = back) -> list[Part]:  # fmt: skip
+            return [(n, g if n is back else p) for n, p in walk.rule(user, g)]
+
+        yield Variant(
+            "γ left out of the chain", f"In {where} what goes back is not multiplied by {name}.",
+            f"dX̂ = dY ⊙ {name}", about, Changes(ways={id(user): without}), weight=1.2,
+        )  # fmt: skip

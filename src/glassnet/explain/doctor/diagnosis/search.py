@@ -1,0 +1,188 @@
+"""The search: which mistake, or which two, give exactly the arrays that a person has."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from glassnet.explain.doctor.diagnosis.case import Case
+from glassnet.explain.doctor.diagnosis.factors import Scaled, read
+from glassnet.explain.doctor.diagnosis.matching import Match, Tolerance, matches
+from glassnet.explain.doctor.diagnosis.variant import Variant, predicted
+from glassnet.explain.doctor.diagnosis.walk import ImpossibleSlipError
+
+PATIENCE = 30.0
+"""Seconds after which the search for two mistakes at once ends."""
+PROMISING = 60
+"""How many single mistakes are joined with all others."""
+_DIFFER = 1e-9
+"""Predictions that differ by less, relative to their size, are one."""
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """One or two mistakes that explain all the arrays.
+
+    Args:
+        variants: rules done wrongly.
+        factors: factors at some of the gradients.
+        error: how far off the prediction is.
+        touched: the gradients that it says are wrong.
+    """
+
+    variants: tuple[Variant, ...]
+    factors: tuple[Scaled, ...]
+    error: float
+    touched: tuple[str, ...]
+
+    @property
+    def count(self) -> int:
+        """How many mistakes."""
+        return len(self.variants) + len(self.factors)
+
+    @property
+    def weight(self) -> float:
+        """How unusual the mistakes are, together."""
+        scale = sum(f.factor.weight + 0.15 * (not f.everything) for f in self.factors)
+        return sum(v.weight for v in self.variants) + scale
+
+    @property
+    def rank(self) -> tuple[float, ...]:
+        """The smaller the likelier."""
+        coarse = max(0.0, np.log10(max(self.error, 1e-16)) + 12) // 3
+        known = sum(f.factor.kind == "wrong factor" for f in self.factors)
+        return (known, self.count, coarse, self.weight)
+
+
+class Search:
+    """The search in one case.
+
+    Args:
+        case: the network and the batch.
+        given: the person's arrays by name, in the order of the backward pass.
+        variants: the catalogue, each mistake at each of its places.
+    """
+
+    def __init__(
+        self, case: Case, given: Mapping[str, np.ndarray], variants: Iterable[Variant]
+    ) -> None:
+        self.case, self.given = case, dict(given)
+        self.names = list(given)
+        self.tolerance = Tolerance.for_arrays(given)
+        self.base = predicted(case, None, self.names)
+        self.right = matches(self.given, self.base, self.tolerance)
+        self.variants = list(variants)
+        self._tried: list[tuple[Variant, dict[str, np.ndarray], dict[str, Match]]] = []
+
+    @property
+    def is_right(self) -> bool:
+        """Whether all arrays are what they should be."""
+        return all(m.factor == 1.0 for m in self.right.values())
+
+    def wrong(self, found: Mapping[str, np.ndarray]) -> tuple[str, ...]:
+        """The gradients in which a prediction differs from what is right."""
+        return tuple(n for n in self.names if not _equal(found[n], self.base[n]))
+
+    def run(self) -> list[Hypothesis]:
+        """Return what explains the arrays, the likeliest first."""
+        found = self._explained(None, self.base, self.right)
+        for variant in self.variants:
+            arrays = self._predicted(variant)
+            if arrays is None or not self.wrong(arrays):
+                continue
+            compared = matches(self.given, arrays, self.tolerance)
+            self._tried.append((variant, arrays, compared))
+            found += self._explained(variant, arrays, compared)
+        if not any(h.count == 1 for h in found):
+            found += self._pairs()
+        return _best(found)
+
+    def _predicted(self, variant: Variant) -> dict[str, np.ndarray] | None:
+        try:
+            return predicted(self.case, variant, self.names)
+        except ImpossibleSlipError:
+            return None
+
+    def _explained(
+        self,
+        variant: Variant | None,
+        arrays: Mapping[str, np.ndarray],
+        compared: Mapping[str, Match],
+        also: Variant | None = None,
+    ) -> list[Hypothesis]:
+        if not all(m.is_multiple for m in compared.values()):
+            return []
+        error = max(m.error for m in compared.values())
+        variants = tuple(v for v in (variant, also) if v is not None)
+        touched = self.wrong(arrays)
+        return [
+            Hypothesis(variants, tuple(scaled), error,
+                       tuple(n for n in self.names
+                             if n in touched or any(n in s.names for s in scaled)))
+            for scaled in read(self.case, compared, self.names)
+            if len(variants) + len(scaled) <= 3
+        ]  # fmt: skip
+
+    # --- two at once --------------------------------------------------------------------------
+    def _pairs(self) -> list[Hypothesis]:
+        """Join each mistake that explains something with all others."""
+        ends = time.monotonic() + PATIENCE
+        start = self._score(self.right)
+        promising = sorted(
+            ((self._score(c), v) for v, _, c in self._tried),
+            key=lambda pair: (-pair[0], pair[1].weight),
+        )
+        found: list[Hypothesis] = []
+        for count, (score, first) in enumerate(promising):
+            if count >= PROMISING and (found or score <= start):
+                break
+            if time.monotonic() > ends:
+                break
+            found += self._joined(first, ends)
+        return found
+
+    def _joined(self, first: Variant, ends: float) -> list[Hypothesis]:
+        found: list[Hypothesis] = []
+        for second, _, _ in self._tried:
+            if second.kind == first.kind or time.monotonic() > ends:
+                continue
+            joined = first.joined(second)
+            arrays = self._predicted(joined) if joined is not None else None
+            if arrays is None:
+                continue
+            compared = matches(self.given, arrays, self.tolerance)
+            if all(m.factor == 1.0 for m in compared.values()):
+                found += self._explained(first, arrays, compared, second)
+        return found
+
+    def _score(self, compared: Mapping[str, Match]) -> float:
+        """How much of the given arrays a prediction explains."""
+        exact = sum(m.factor == 1.0 and m.telling for m in compared.values())
+        multiple = sum(m.is_multiple and m.telling for m in compared.values())
+        return exact + 0.5 * multiple
+
+
+def _best(found: Sequence[Hypothesis]) -> list[Hypothesis]:
+    """Sort; of hypotheses that name the same mistakes at the same places keep one."""
+    ranked = sorted(found, key=lambda h: h.rank)
+    if ranked and ranked[0].count < 3:
+        ranked = [h for h in ranked if h.count < 3]
+    seen: set[tuple[object, ...]] = set()
+    kept = []
+    for one in ranked:
+        key = (tuple(sorted(v.kind for v in one.variants)),
+               tuple(sorted(s.factor.kind for s in one.factors)), one.touched)  # fmt: skip
+        if key not in seen:
+            seen.add(key)
+            kept.append(one)
+    return kept
+
+
+def _equal(a: np.ndarray, b: np.ndarray) -> bool:
+    if a.shape != b.shape:
+        return False
+    size = max(float(np.abs(b).max(initial=0.0)), float(np.abs(a).max(initial=0.0)))
+    return bool(np.abs(a - b).max(initial=0.0) <= _DIFFER * size)

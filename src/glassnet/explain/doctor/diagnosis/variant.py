@@ -1,0 +1,99 @@
+"""A mistake at a place, ready to be tried: what it changes, and how it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from glassnet.explain.doctor.diagnosis.walk import Changes, ImpossibleSlipError, Walk
+from glassnet.graph.tensor import Tensor
+
+if TYPE_CHECKING:
+    from glassnet.explain.doctor.diagnosis.case import Case
+
+Arrays = dict[str, np.ndarray]
+After = Callable[[Arrays], Arrays]
+
+
+@dataclass(frozen=True, eq=False)
+class Variant:
+    """A mistake at a place.
+
+    Args:
+        kind: the mistake in a few words, the same for every place.
+        sentence: what was done, where.
+        mend: what to write instead.
+        about: the name of the first derivative that is wrong, ``"dZ2"``.
+        changes: the rules that are replaced.
+        moved: leaves that have other values.
+        after: what is done to the finished gradients.
+        weight: how unusual it is.
+        harmless: whether the result is as good: another choice where the mathematics leaves one.
+        everywhere: whether it is the mistake at all its places at once.
+        group: which of its kind are made together, as by one wrong function; None for never.
+    """
+
+    kind: str
+    sentence: str
+    mend: str
+    about: str
+    changes: Changes = field(default_factory=Changes)
+    moved: Mapping[Tensor, np.ndarray] = field(default_factory=dict)
+    after: tuple[After, ...] = ()
+    weight: float = 1.0
+    harmless: bool = False
+    everywhere: bool = False
+    group: str | None = ""
+
+    def joined(self, other: Variant) -> Variant | None:
+        """Both at once; None where they can't be."""
+        changes = self.changes + other.changes
+        if changes is None or set(self.moved) & set(other.moved):
+            return None
+        return replace(
+            self, changes=changes, moved={**self.moved, **other.moved},
+            after=self.after + other.after, weight=self.weight + other.weight,
+        )  # fmt: skip
+
+
+def predicted(case: Case, variant: Variant | None, names: Sequence[str]) -> Arrays:
+    """Return the gradients that a mistake gives, by name.
+
+    Raises:
+        ImpossibleSlipError: where it can't be run.
+    """
+    walk: Walk = case.walk
+    if variant is not None and (variant.changes or variant.moved):
+        values = case.values
+        if variant.moved:
+            values = values.with_leaves(variant.moved)
+            walk = walk.changed(variant.changes, values)
+        else:
+            walk = walk.changed(variant.changes)
+    try:
+        found = {name: np.asarray(walk[case.by_derivative[name]]) for name in names}
+        for after in variant.after if variant is not None else ():
+            found = after(found)
+    except (ValueError, IndexError) as error:  # a wrong rule on arrays that do not fit it
+        raise ImpossibleSlipError from error
+    return found
+
+
+def together(variants: Sequence[Variant]) -> Variant | None:
+    """Return one mistake made at all its places."""
+    if len(variants) < 2:
+        return None
+    joined: Variant | None = variants[0]
+    for other in variants[1:]:
+        joined = joined.joined(other) if joined is not None else None
+    if joined is None:
+        return None
+    places = [v.about for v in variants]
+    shown = ", ".join(places[:-1]) + f" and {places[-1]}"
+    return replace(
+        joined, weight=variants[0].weight, everywhere=True,
+        sentence=f"{variants[0].sentence} The same at every such place: {shown}.",
+    )  # fmt: skip
