@@ -16,3 +16,4 @@ from glassnet.callbacks.learning_rate import ReduceLROnPlateau as ReduceLROnPlat
 from glassnet.callbacks.progress import ProgbarLogger as ProgbarLogger
 from glassnet.callbacks.recorder import Frame as Frame
 from glassnet.callbacks.recorder import Recorder as Recorder
+from glassnet.callbacks.tensorboard import TensorBoard as TensorBoard
