@@ -99,19 +99,23 @@ class Line:
 
     @property
     def noise(self) -> float:
-        """How far rounding throws a value off, measured at two distances.
+        """How far rounding throws a value off: the least that several distances tell.
 
-        A kink among the values looks like noise, and less so the nearer they lie.
+        A kink among the values looks like noise, less so the nearer they lie; values so near that
+        most are equal tell nothing.
         """
         if self._noise is None:
-            found = []
-            for spacing in (1e-3, 1e-5):
-                spacing *= self.unit * max(1.0, (self.eps / 2.0**-52) ** 0.25)
-                values = [self.at(k * spacing) for k in range(-3, 4)]
-                found.append(noise_of(values, 6) if np.isfinite(values).all() else np.inf)
-            least = self.eps * abs(self.at(0.0)) / 4
-            self._noise = max(min(found), least) if np.isfinite(min(found)) else least
+            self._noise = max(self._measured(), self.noise_nearby() / 4)
         return self._noise
+
+    def _measured(self) -> float:
+        found: list[float] = []
+        for distance in (1e-3, 1e-5, 1e-7, 1e-9):
+            step = distance * self.unit * max(1.0, (self.eps / 2.0**-52) ** 0.25)
+            values = [self.at(k * step) for k in range(1, 8)]  # a kink at 0 is no noise
+            if np.isfinite(values).all() and (not found or len(set(values)) > 3):
+                found.append(noise_of(values, 6))
+        return min(found, default=0.0)
 
     def slope(self, enough: float = 0.0) -> Slope:
         """Return φ′(0).

@@ -196,10 +196,10 @@ class GradientReport:
         if self.checks:
             lines += ["", *_aligned([_HEADER, *map(_row, self.checks)])]
         for finding in self._told():
-            lines += ["", *_filled(f"{finding}.", "  ")] if finding.is_fault else []
+            lines += ["", *_filled(_sentence(finding), "  ")] if finding.is_fault else []
         kinks = [f for f in self._told() if not f.is_fault]
         for finding in kinks:
-            lines += ["", *_filled(f"{finding}.", "  ")]
+            lines += ["", *_filled(_sentence(finding), "  ")]
         for note in self.notes:
             lines += ["", *_filled(note)]
         if self.wrong:
@@ -247,6 +247,10 @@ _NEXT = (
     "glassnet.diagnose looks for the mistake behind wrong gradients: it tries what people commonly "
     "get wrong and names what matches."
 )
+
+
+def _sentence(finding: GradientFinding) -> str:
+    return f"{str(finding).removesuffix('.')}."
 
 
 def _weight(finding: GradientFinding) -> tuple[bool, float]:

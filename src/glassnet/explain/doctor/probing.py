@@ -20,7 +20,6 @@ from glassnet.explain.doctor.differences import (
     NOISY,
     STEP,
     Line,
-    NotAnalytic,
     Slope,
     complex_slope,
     size_of,

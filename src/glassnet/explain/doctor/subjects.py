@@ -333,7 +333,7 @@ def of_function(f: Callable[..., Any], inputs: Sequence[Any], upstream: Any = No
 def as_float(value: Any) -> np.ndarray:
     """Return an argument as an array, numbers and lists of them as floats in float64."""
     array = np.asarray(value)
-    if is_float(array.dtype) or isinstance(value, (int, list)) and not isinstance(value, bool):
+    if is_float(array.dtype) or (isinstance(value, (int, list)) and not isinstance(value, bool)):
         return np.array(array, dtype=np.float64)
     return np.array(array)
 
