@@ -18,6 +18,8 @@ from glassnet.models.model import Model
 
 BINS = 60
 """How many bars a histogram has."""
+KEPT = 95.0
+"""How many percent of the derivatives a histogram shows: the largest few would make it a needle."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +33,8 @@ class LayerDistribution:
         zeros: the share of entries that are exactly 0, (moments,).
         dead: the share of units that are 0 for all examples, (moments,).
         saturated: the share of entries near a bound of g, (moments,); None for unbounded g.
-        counts: how many of the entries that are not 0 lie in each bin at the last moment.
+        counts: how many of the entries that are not 0 lie in each bin at the last moment; of
+            derivatives the middle 95 %.
         edges: the ends of these bins, one more than there are counts.
     """
 
@@ -147,7 +150,7 @@ def _distribution(
     arrays = [np.asarray(getattr(signal, what), dtype=np.float64) for signal in row]
     of_outputs = what == "outputs"
     saturated = [signal.saturated for signal in row]
-    counts, edges = _histogram(arrays[-1])
+    counts, edges = _histogram(arrays[-1], 100.0 if of_outputs else KEPT)
     return LayerDistribution(
         row[0].name,
         row[0].activation,
@@ -160,12 +163,13 @@ def _distribution(
     )
 
 
-def _histogram(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _histogram(array: np.ndarray, kept: float) -> tuple[np.ndarray, np.ndarray]:
     """Bars for the entries that are not 0: the zeros of a ReLU would dwarf all others."""
     entries = array[(array != 0) & np.isfinite(array)]
     if not entries.size:
         return np.zeros(1, np.int64), np.array([-0.5, 0.5])
-    low, high = float(entries.min()), float(entries.max())
+    outside = (100.0 - kept) / 2
+    low, high = map(float, np.percentile(entries, (outside, 100.0 - outside)))
     if not high > low:
         low, high = low - 0.5, high + 0.5
     counts, edges = np.histogram(entries, BINS, (low, high))

@@ -58,9 +58,9 @@ class Wiring:
 
     @property
     def largest(self) -> float:
-        """The largest |w| of all edges."""
-        kernels = [c.kernel for c in self.columns if c.kernel is not None]
-        return max((float(np.abs(kernel).max()) for kernel in kernels), default=0.0)
+        """The largest |w| or |b| of all."""
+        arrays = [a for c in self.columns for a in (c.kernel, c.bias) if a is not None]
+        return max((float(np.abs(array).max()) for array in arrays), default=0.0)
 
 
 def wiring(model: Model, x: Any = None) -> Wiring:

@@ -11,4 +11,10 @@ from glassnet.plots.evaluation import calibration as calibration
 from glassnet.plots.evaluation import confusion_matrix as confusion_matrix
 from glassnet.plots.evaluation import precision_recall as precision_recall
 from glassnet.plots.evaluation import roc as roc
+from glassnet.plots.filters import feature_maps as feature_maps
+from glassnet.plots.filters import filters as filters
+from glassnet.plots.filters import weights as weights
+from glassnet.plots.network import network as network
+from glassnet.plots.signals import distributions as distributions
+from glassnet.plots.signals import initializations as initializations
 from glassnet.plots.solids import surface as surface
