@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from glassnet.explain.diagram.blocks import Style
+from glassnet.explain.diagram.corners import parting, without_repeats
 from glassnet.explain.diagram.layering import Wire
 from glassnet.explain.diagram.layout import Layout, laid_out
 from glassnet.explain.diagram.measuring import shortened, width_of
 from glassnet.explain.diagram.palette import SIZES, class_of, mark, style_of
 from glassnet.explain.diagram.placing import Box
-from glassnet.explain.diagram.plan import Block, Plan
+from glassnet.explain.diagram.plan import Plan
 from glassnet.explain.diagram.telling import KINDS
+from glassnet.explain.diagram.words import said, told
 from glassnet.explain.diagram.writing import Point, clean, element, figure, line_through, text_at
 
 MANY = 24
@@ -22,9 +23,12 @@ _PAGE = 16.0
 _TITLE = 26.0
 """The height of a frame's title."""
 _INSIDE = 14.0
-"""The room between a frame and what is in it."""
+_FOOT = 4.0
+"""The room between a frame and what is in it, at its sides and below."""
 _HEAD = 7.0
 _OUTPUTS = 22.0
+_END, _END_HEIGHT = 62.0, 18.0
+"""The size of the word that an output of the model goes to."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,24 @@ class _Placed:
     layout: Layout
     boxes: tuple[Box, ...]
     inner: dict[int, _Placed]
+    links: tuple[_Link, ...]
+    used: frozenset[int] | None
+
+
+@dataclass(frozen=True)
+class _Link:
+    """A wire with the keys of its ends; "" for what lies outside, of an output its number."""
+
+    wire: Wire
+    source: str
+    target: str
+    output: int = 0
+
+
+def _used_of(plan: Plan, number: int) -> frozenset[int]:
+    """Which outputs of a block are needed."""
+    used = {wire.output for wire in plan.wires if wire.source == number}
+    return frozenset(used | {output for source, output in plan.exits if source == number})
 
 
 class Drawer:
@@ -70,7 +92,7 @@ class Drawer:
 
     def svg(self) -> str:
         """Return the whole picture."""
-        placed = self._placed(self.plan, within=False)
+        placed = self._placed(self.plan)
         layout = placed.layout
         top = _PAGE + (30.0 if self.heading else 0.0)
         key = _key(self.kinds, max(layout.width, self.style.width)) if len(self.kinds) > 1 else []
@@ -114,44 +136,55 @@ class Drawer:
         )
 
     # --- places -------------------------------------------------------------------------------
-    def _placed(self, plan: Plan, within: bool) -> _Placed:
+    def _placed(self, plan: Plan, used: frozenset[int] | None = None) -> _Placed:
+        """Lay a plan out; ``used`` has the outputs that the model around needs, None without one.
+
+        Where the wires of a model cross the frame about it, and where outputs leave, stand points.
+        """
         inner = {
-            number: self._placed(block.inside, within=True)
+            number: self._placed(block.inside, _used_of(plan, number))
             for number, block in enumerate(plan.blocks)
             if block.inside is not None
         }
         boxes = [self._box(plan, number, inner) for number in range(len(plan.blocks))]
-        wires = list(plan.wires)
+        links = [_Link(w, plan.blocks[w.source].key, plan.blocks[w.target].key) for w in plan.wires]
+        point = Box(0.0, 0.0, (0.0,), (0.0,))
         last: list[int] = []
-        if within:  # the wires from outside go on, and those to the outside begin, as points
-            point = Box(0.0, 0.0, (0.0,), (0.0,))
-            for entry in plan.entries:
-                wires.append(Wire(len(boxes), entry))
-                boxes.append(point)
-            for source, output in plan.exits:
-                wires.append(Wire(source, len(boxes), output))
-                last.append(len(boxes))
-                boxes.append(point)
+        for entry in plan.entries if used is not None else ():
+            links.append(_Link(Wire(len(boxes), entry), "", plan.blocks[entry].key))
+            boxes.append(point)
+        for number, (source, output) in enumerate(plan.exits if self._ends(plan, used) else ()):
+            wire = Wire(source, len(boxes), output)
+            links.append(_Link(wire, plan.blocks[source].key, "", number + 1))
+            boxes.append(point if used is not None else Box(_END, _END_HEIGHT))
+            last += [wire.target] if used is not None else []
+        wires = [link.wire for link in links]
+        if not wires:  # unconnected layers stand below each other all the same
+            wires = [Wire(i, i + 1) for i in range(len(boxes) - 1)]
         layout = laid_out(boxes, wires, gap=self.gap, turned=self.right, last=last)
-        return _Placed(plan, layout, tuple(boxes), inner)
+        return _Placed(plan, layout, tuple(boxes), inner, tuple(links), used)
+
+    @staticmethod
+    def _ends(plan: Plan, used: frozenset[int] | None) -> bool:
+        """Whether outputs are shown: of several, or one in the middle, one sees them not alone."""
+        inside = {wire.source for wire in plan.wires}
+        return used is not None or len(plan.exits) > 1 or any(s in inside for s, _ in plan.exits)
 
     def _box(self, plan: Plan, number: int, inner: dict[int, _Placed]) -> Box:
         block = plan.blocks[number]
         if number in inner:
-            return self._frame(inner[number], block)
-        used = [w.output for w in plan.wires if w.source == number]
-        used += [output for source, output in plan.exits if source == number]
-        count = max(used, default=0) + 1
+            return self._frame(inner[number])
+        count = max(_used_of(plan, number), default=0) + 1
         height = self.style.height(block)
         side = height if self.right else self.style.width
         pitch = min(_OUTPUTS, (side - 24) / count)
         outputs = tuple(pitch * (i - (count - 1) / 2) for i in range(count))
         return Box(self.style.width, height, None, outputs)
 
-    def _frame(self, inside: _Placed, block: Block) -> Box:
+    def _frame(self, inside: _Placed) -> Box:
         layout = inside.layout
         width = max(layout.width + 2 * _INSIDE, self.style.width)
-        height = layout.height + _TITLE + (_INSIDE if self.right else 8.0)
+        height = layout.height + _TITLE + (_INSIDE if self.right else _FOOT)
         points = range(len(inside.plan.blocks), len(inside.boxes))
         left = (width - layout.width) / 2
         if self.right:
@@ -182,17 +215,18 @@ class Drawer:
 
     def _drawn_frame(self, placed: _Placed, number: int, corner: Point) -> str:
         block, box, (x, y) = placed.plan.blocks[number], placed.boxes[number], corner
-        start, room = x + 32.0, box.width - 42.0
-        if not self.right and box.inputs:  # the title stands beside the wires that come in
-            sides = sorted([-box.width / 2 + 32, *box.inputs, box.width / 2])
-            gaps = [(b - a, a) for a, b in pairwise(sides)]
-            room, start = max(gaps, key=lambda gap: (round(gap[0]), -gap[1]))
-            start += x + box.width / 2 + (8.0 if start > -box.width / 2 + 32 else 0.0)
-            room -= 16.0
-        name = shortened(block.name, room, SIZES["title"], True)
-        place = start + width_of(name, SIZES["title"], True) + 8
-        rest = f"{block.title}{f' · {block.parameters}' if block.parameters else ''}"
-        rest = shortened(rest, room - (place - start), SIZES["small"])
+        left, right = x + 32.0, x + box.width - 12.0
+        if self.right or not box.inputs:
+            room = right - left
+            name = shortened(block.name, room * 0.6, SIZES["title"], True)
+            room -= width_of(name, SIZES["title"], True) + 10
+        else:  # the words stand beside the wires that come in
+            middle = x + box.width / 2
+            name = shortened(block.name, middle + min(box.inputs) - 8 - left, SIZES["title"], True)
+            room = right - middle - max(box.inputs) - 8
+        full = " · ".join(text for text in (block.title, block.parameters) if text)
+        fits = width_of(full, SIZES["small"]) <= room
+        rest = full if fits else shortened(block.parameters or block.title, room, SIZES["small"])
         parts = [
             f"<title>{clean(said(placed.plan, number))}</title>",
             element(
@@ -200,77 +234,71 @@ class Drawer:
                 class_="frame", stroke_dasharray="2 3",
             ),
             mark("model", x + 18, y + 14),
-            text_at(start, y + 18, name, "title ink"),
+            text_at(left, y + 18, name, "title ink"),
+            text_at(right, y + 18, rest, "small soft", "end"),
         ]  # fmt: skip
-        if len(rest) > 1:
-            parts.append(text_at(place, y + 18, rest, "small soft"))
         return element(
             "g", "".join(parts), class_="opened model", data_name=block.name, data_key=block.key,
             data_call=block.call,
         )  # fmt: skip
 
     def _wires(self, placed: _Placed, left: float, top: float, key: str) -> Iterator[str]:
-        plan = placed.plan
-        keys = [block.key for block in plan.blocks] + [key] * len(plan.entries + plan.exits)
-        wires = list(plan.wires)
-        count = len(plan.blocks)
-        if key:
-            wires += [Wire(count + i, entry) for i, entry in enumerate(plan.entries)]
-            first = count + len(plan.entries)
-            wires += [Wire(source, first + i, o) for i, (source, o) in enumerate(plan.exits)]
-        for wire, route in zip(wires, placed.layout.routes, strict=True):
-            points = [(left + x, top + y) for x, y in route]
-            if key and wire.source >= count:  # from the frame's border
-                x, y = points[0]
-                inset = (self._frame_box(placed).width - placed.layout.width) / 2
-                points[0] = (x - inset, y) if self.right else (x, y - _TITLE)
-            ends_here = wire.target < count and wire.target not in placed.inner
-            if key and wire.target >= count:
-                x, y = points[-1]
-                inset = (self._frame_box(placed).width - placed.layout.width) / 2
-                points[-1] = (x + inset, y) if self.right else (x, y + 8.0)
-            yield self._wire(points, keys[wire.source], keys[wire.target], wire, ends_here)
+        """Yield the wires; of those from one output each only where it leaves the ones before."""
+        count = len(placed.plan.blocks)
+        drawn: dict[tuple[int, int], list[list[Point]]] = {}
+        for link, route in zip(placed.links, placed.layout.routes, strict=False):
+            wire = link.wire
+            points = without_repeats([(left + x, top + y) for x, y in route])
+            if not link.source:
+                points[0] = self._at_border(placed, points[0], -1)
+            if link.output and placed.used is not None:
+                if link.output - 1 not in placed.used:
+                    continue
+                points[-1] = self._at_border(placed, points[-1], 1)
+            with_head = placed.used is None or not link.output
+            others = drawn.setdefault((wire.source, wire.output), [])
+            parts = [self._line(parting(points, others, self.radius), with_head)]
+            others.append(points)
+            if with_head and wire.target not in placed.inner:
+                parts.append(self._head(points[-1]))
+            if link.output and placed.used is None:
+                parts.append(self._end(points[-1], link.output, len(placed.plan.exits)))
+            elif wire.target < count and wire.target in placed.inner:
+                parts[0] = self._line(parting(points, others[:-1], self.radius), False)
+            yield element(
+                "g", "".join(parts), class_="link", data_from=link.source or key,
+                data_to=link.target or key or f"output {link.output}", data_output=wire.output,
+                data_place=wire.place,
+            )  # fmt: skip
 
-    def _frame_box(self, placed: _Placed) -> Box:
-        return self._frame(placed, placed.plan.blocks[0])
+    def _at_border(self, placed: _Placed, point: Point, side: int) -> Point:
+        """A point at the edge of what is in a frame, moved to the frame itself."""
+        frame = self._frame(placed)
+        inset = (frame.width - placed.layout.width) / 2
+        if self.right:
+            return point[0] + side * inset, point[1]
+        return point[0], point[1] + (_FOOT if side > 0 else -_TITLE)
 
-    def _wire(
-        self, points: Sequence[Point], source: str, target: str, wire: Wire, with_head: bool
-    ) -> str:
-        points = _without_repeats(points)
-        (x, y), head = points[-1], ""
+    def _line(self, points: Sequence[Point], with_head: bool) -> str:
+        points = list(points)
         if with_head:
-            back, half = _HEAD, _HEAD / 2
-            if self.right:
-                d = f"M{figure(x)} {figure(y)}l-{back:g} -{half:g}v{2 * half:g}z"
-                points = [*points[:-1], (x - back + 1, y)]
-            else:
-                d = f"M{figure(x)} {figure(y)}l-{half:g} -{back:g}h{2 * half:g}z"
-                points = [*points[:-1], (x, y - back + 1)]
-            head = element("path", d=d, class_="head")
-        line = element("path", d=line_through(points, self.radius), class_="wire")
-        return element(
-            "g", line + head, class_="link", data_from=source, data_to=target,
-            data_output=wire.output, data_place=wire.place,
-        )  # fmt: skip
+            x, y = points[-1]
+            points[-1] = (x - _HEAD + 1, y) if self.right else (x, y - _HEAD + 1)
+        return element("path", d=line_through(points, self.radius), class_="wire")
+
+    def _head(self, point: Point) -> str:
+        x, y = figure(point[0]), figure(point[1])
+        to = f"l-{_HEAD:g} -3.5v7z" if self.right else f"l-3.5 -{_HEAD:g}h7z"
+        return element("path", d=f"M{x} {y}{to}", class_="head")
+
+    def _end(self, point: Point, number: int, count: int) -> str:
+        """The word below the arrow of an output."""
+        words = f"output {number}" if count > 1 else "output"
+        x, y = (point[0] + 6, point[1] + 4) if self.right else (point[0], point[1] + 13)
+        return text_at(x, y, words, "small soft", "start" if self.right else "middle")
 
 
-def _without_repeats(points: Sequence[Point]) -> list[Point]:
-    """The corners alone: points that follow each other apart, and no three in one line."""
-    kept: list[Point] = []
-    for point in points:
-        if kept and abs(kept[-1][0] - point[0]) < 0.01 and abs(kept[-1][1] - point[1]) < 0.01:
-            continue
-        if len(kept) > 1 and any(
-            abs(kept[-2][axis] - point[axis]) < 0.01 and abs(kept[-1][axis] - point[axis]) < 0.01
-            for axis in (0, 1)
-        ):
-            kept.pop()
-        kept.append(point)
-    return kept
-
-
-# --- the key and the words ----------------------------------------------------------------------
+# --- below the picture -----------------------------------------------------------------------------
 def _key(kinds: Sequence[str], room: float) -> list[tuple[float, float, float, str]]:
     """Where the entries of the key stand: x, y, width and kind of each."""
     found, x, y = [], 0.0, 0.0
@@ -302,40 +330,3 @@ def _wrapped(text: str, room: float) -> list[tuple[str, float]]:
         else:
             lines.append(word)
     return [(line, width_of(line, SIZES["text"])) for line in lines]
-
-
-def said(plan: Plan, number: int) -> str:
-    """Return all that a block says, in words."""
-    block = plan.blocks[number]
-    name = "operation" if block.kind == "op" else block.title
-    parts = [f"{block.name} ({name})"]
-    if block.does:
-        parts.append(block.does)
-    if block.shape:
-        parts.append(f"output {block.shape}")
-    if block.parameters:
-        parts.append(block.parameters)
-    if block.calls > 1:
-        parts.append(f"call {block.call} of {block.calls}")
-    outputs = [i for i, (source, _) in enumerate(plan.exits, 1) if source == number]
-    if outputs and len(plan.exits) > 1:
-        parts.append("output " + ", ".join(map(str, outputs)) + " of the model")
-    return "; ".join(parts)
-
-
-def told(plan: Plan) -> str:
-    """Return the network in sentences, for those who do not see it."""
-    count = len(plan.blocks)
-    sentences = [
-        f"{plan.title} {plan.name}, {plan.parameters}, {count} block{'' if count == 1 else 's'}."
-    ]
-    if plan.note:
-        sentences.append(plan.note)
-    for number, block in enumerate(plan.blocks):
-        sources = [plan.blocks[w.source] for w in plan.wires if w.target == number]
-        names = [b.name if b.calls == 1 else f"{b.name}, call {b.call}" for b in sources]
-        after = f", from {' and '.join(names)}" if names else ""
-        sentences.append(f"{number + 1}. {said(plan, number)}{after}.")
-        if block.inside is not None:
-            sentences.append(f"In {block.name}: {told(block.inside)}")
-    return " ".join(sentences)

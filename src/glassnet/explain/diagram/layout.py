@@ -109,9 +109,8 @@ class _Rows:
         return self.boxes[box].height if box is not None else 0.0
 
     def middle(self, node: int) -> float:
-        """Return the middle of the node's row."""
-        row = self.found.nodes[node].row
-        return (self.tops[row] + self.bottoms[row]) / 2
+        """Return the middle of a node along the wires: the boxes of a row begin together."""
+        return self.tops[self.found.nodes[node].row] + self._box_height(node) / 2
 
     def _routes(self) -> list[tuple[Point, ...]]:
         into = {s.lower: i for i, s in enumerate(self.found.segments) if s.wire is None}
@@ -157,7 +156,7 @@ def _ports(
         middle = next(
             (i for i, number in enumerate(numbers) if number in straight), (len(numbers) - 1) / 2
         )
-        reach = boxes[box].width / 2 - 10
+        reach = max(0.0, boxes[box].width / 2 - 10)
         for i, number in enumerate(numbers):
             offset = pitch * (i - middle)
             if abs(offset) > reach:  # many come from one side of the straight one

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -72,7 +72,10 @@ def _aligned(found: Layered, boxes: Sequence[Box]) -> set[int]:
     chosen: set[int] = set()
     for number in sorted(range(len(found.segments)), key=lambda i: _rank(found, i)):
         segment = found.segments[number]
-        if segment.upper in below or segment.lower in above or _is_tied(found, segment):
+        if segment.upper in below or segment.lower in above:
+            continue
+        between_waypoints = segment.wire is None and found.is_waypoint(segment.upper)
+        if not between_waypoints and _is_tied(found, segment):
             continue
         pairs = taken[found.nodes[segment.upper].row]
         pair = (order[segment.upper], order[segment.lower])
@@ -103,18 +106,25 @@ def _length(found: Layered, segment: Segment) -> int:
 
 
 def _is_tied(found: Layered, segment: Segment) -> bool:
-    """Tell whether ways of equal length meet or part here: none of them is the main one."""
-    if found.is_waypoint(segment.upper) or found.is_waypoint(segment.lower):
+    """Tell whether other ways meet or part here that are as long: none of them is the main one."""
+    sides = (
+        (segment.upper, found.above[segment.lower]),
+        (segment.lower, found.below[segment.upper]),
+    )
+    return not all(_is_main(found, own, dict.fromkeys(near)) for own, near in sides)
+
+
+def _is_main(found: Layered, own: int, near: Iterable[int]) -> bool:
+    """Tell whether the longest of the ways goes through ``own``, and no other as long."""
+    if len(list(near)) == 1:
+        return True
+    if found.is_waypoint(own):
         return False
-    own = found.nodes[segment.upper].box
-    other = found.nodes[segment.lower].box
-    assert own is not None
-    assert other is not None
-    up = [found.nodes[n].box for n in dict.fromkeys(found.above[segment.lower])]
-    down = [found.nodes[n].box for n in dict.fromkeys(found.below[segment.upper])]
-    meet = [b for b in up if b is not None and found.longest[b] == found.longest[own]]
-    part = [b for b in down if b is not None and found.longest[b] == found.longest[other]]
-    return len(meet) > 1 or len(part) > 1
+    boxes = [found.nodes[node].box for node in near if node != own]
+    lengths = [found.longest[box] for box in boxes if box is not None]
+    box = found.nodes[own].box
+    assert box is not None
+    return found.longest[box] > max(lengths, default=-1)
 
 
 def _chains(

@@ -16,7 +16,7 @@ from glassnet.graph.recording import recording
 from glassnet.graph.tensor import STEP, Constant, Tensor
 from glassnet.graph.variable import Variable
 from glassnet.layers import InputLayer
-from glassnet.layers.base import Layer
+from glassnet.layers.base import InputSpec, Layer
 from glassnet.layers.calling import LayerCall, public_shape
 from glassnet.models.model import Model
 from glassnet.models.sequential import Sequential
@@ -270,7 +270,7 @@ def _unconnected(model: Model, shown: Shown, path: str) -> Plan:
 
 def _recorded(model: Model) -> tuple[list[Tensor], list[_Use], list[Tensor]]:
     """Record a call of a model; return its inputs, the calls and ops in it, its outputs."""
-    stand_ins: Any = map_structure(lambda spec: spec.placeholder(), model.first_inputs)
+    stand_ins: Any = map_structure(_any_batch, model.first_inputs)
     with recording() as opened:
         outputs = model(stand_ins, training=True)
     *calls, (_, scope, _, _) = opened.calls
@@ -281,6 +281,11 @@ def _recorded(model: Model) -> tuple[list[Tensor], list[_Use], list[Tensor]]:
     ]
     inputs = [t for t in flatten(stand_ins) if isinstance(t, Tensor)]
     return inputs, *_uses(inputs, own, [t for t in flatten(outputs) if isinstance(t, Tensor)])
+
+
+def _any_batch(spec: InputSpec) -> Tensor:
+    """A stand-in of the spec for any number of examples."""
+    return replace(spec, shape=(None, *spec.shape[1:]) if spec.shape else ()).placeholder()
 
 
 def _uses(
