@@ -36,7 +36,8 @@ class RunRecord:
 class History(Callback):
     """``history.history["loss"]`` lists the loss of every epoch, and so for every metric.
 
-    ``fit`` returns one. ``history.epoch`` lists the epochs' numbers. ``history.record`` is what
+    ``fit`` returns one. ``history.epoch`` lists the epochs' numbers, ``history.epochs["val_loss"]``
+    those that have a validation (with ``validation_freq`` not all do). ``history.record`` is what
     `diagnose_training` looks at: a bounded sample of the data and the first weights. It is not
     pickled, and no file has it; ``history.record = None`` lets go of it.
 
@@ -51,15 +52,17 @@ class History(Callback):
     def __init__(self) -> None:
         self.history: dict[str, list[Any]] = {}
         self.epoch: list[int] = []
+        self.epochs: dict[str, list[int]] = {}
         self.record: RunRecord | None = None
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        self.epoch, self.history = [], {}
+        self.epoch, self.history, self.epochs = [], {}, {}
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.epoch.append(epoch)
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value)
+            self.epochs.setdefault(name, []).append(epoch)
 
     def on_train_abort(self, error: BaseException) -> None:
         if self.record is not None and isinstance(error, ArithmeticError):
@@ -69,8 +72,14 @@ class History(Callback):
         return {**self.__dict__, "record": None}
 
     def get_state(self) -> dict[str, Any]:
-        return {"epoch": list(self.epoch), "history": {k: list(v) for k, v in self.history.items()}}
+        return {
+            "epoch": list(self.epoch),
+            "history": {k: list(v) for k, v in self.history.items()},
+            "epochs": {k: list(v) for k, v in self.epochs.items()},
+        }
 
     def set_state(self, state: dict[str, Any]) -> None:
         self.epoch = list(state["epoch"])
         self.history = {k: list(v) for k, v in state["history"].items()}
+        epochs: dict[str, list[int]] = state.get("epochs", {})  # files of old have none
+        self.epochs = {k: list(v) for k, v in epochs.items()}

@@ -83,9 +83,9 @@ def run_histories(history: Any) -> list[RunHistory]:
         history: what ``fit`` returned; a dict of lists by metric; the path of a file that
             `CSVLogger` wrote; or a dict of several such by the names of the runs.
 
-    A list that is shorter than the others belongs to a metric that not every epoch has. The lists
-    of a plain dict don't tell which: with ``validation_freq=f`` it is every f-th, and so it is
-    taken.
+    A list that is shorter than the others belongs to a metric that not every epoch has. What
+    ``fit`` returned tells which epochs these are. A plain dict doesn't: with ``validation_freq=f``
+    it is every f-th, and so it is taken, f being the largest that gives so many values.
 
     Raises:
         TypeError: for anything else.
@@ -123,7 +123,8 @@ def _run(history: Any, name: str) -> RunHistory:
         )
     counted = getattr(history, "epoch", None)
     epochs = np.arange(count) if counted is None or len(counted) != count else np.array(counted)
-    placed = {key: _placed(values, count, key) for key, values in kept.items()}
+    known = getattr(history, "epochs", {})
+    placed = {key: _placed(values, epochs, known.get(key), key) for key, values in kept.items()}
     return RunHistory(name, epochs + 1, placed)
 
 
@@ -136,20 +137,26 @@ def _numbers(values: Any, name: str) -> np.ndarray | None:
     return np.array([np.nan if v is None else float(v) for v in values], np.float64)
 
 
-def _placed(values: np.ndarray, count: int, name: str) -> np.ndarray:
-    """Spread a shorter list over the epochs, every f-th of which it tells."""
+def _placed(
+    values: np.ndarray, epochs: np.ndarray, told: Sequence[int] | None, name: str
+) -> np.ndarray:
+    """Spread a shorter list over the epochs that it belongs to: those told, or every f-th."""
+    count = len(epochs)
     if len(values) == count:
         return values
-    every = count // max(len(values), 1)
-    while every > 1 and count // every != len(values):
-        every -= 1
-    if len(values) and count // every != len(values):
+    spread = np.full(count, np.nan)
+    if told is not None and len(told) == len(values):
+        spread[np.isin(epochs, told)] = values
+        return spread
+    every = next((f for f in range(count, 0, -1) if count // f == len(values)), 0)
+    if len(values) and not every:
         raise ValueError(
             f"history: {name!r} has {len(values)} values for {count} epochs, and no "
-            "validation_freq gives so many; CSVLogger writes which epochs they belong to."
+            "validation_freq gives so many. Pass what fit() returned, or a CSVLogger's file: they "
+            "tell which epochs have one."
         )
-    spread = np.full(count, np.nan)
-    spread[every - 1 :: every][: len(values)] = values
+    if every:
+        spread[every - 1 :: every] = values
     return spread
 
 

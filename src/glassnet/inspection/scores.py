@@ -234,7 +234,7 @@ def _output_of(
     names = model.names_of_outputs(structure)
     place = chosen_output(output, names)
     symbolic = flatten(structure)[place]
-    return symbolic, arrays[place], loss_of(model, names, place, symbolic)
+    return symbolic, arrays[place], loss_of(model, names, place)
 
 
 def chosen_output(output: int | str | None, names: list[str]) -> int:
@@ -256,10 +256,10 @@ def chosen_output(output: int | str | None, names: list[str]) -> int:
     )
 
 
-def loss_of(model: Model, names: list[str], place: int, symbolic: Tensor) -> Any:
+def loss_of(model: Model, names: list[str], place: int) -> Any:
     """Return the loss that belongs to an output, None for none."""
     given = by_output(model.compiled_loss.given, names, "loss")[place]
-    return None if given is None else losses.resolve(given, (None,), symbolic.shape)
+    return None if given is None else losses.get(given)
 
 
 def _rows_with_nan(z: np.ndarray) -> int:

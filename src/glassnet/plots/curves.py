@@ -135,7 +135,7 @@ def _metric(place: Axes, theme: Theme, runs: Sequence[RunHistory], metric: str, 
     if scale == "log" or (scale == "auto" and _wide(shown, metric)):
         _logarithmic(place, shown[shown > 0])
     else:
-        place.yaxis.set_major_locator(part("ticker").MaxNLocator(6))
+        place.yaxis.set_major_locator(part("ticker").MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
     last = max(int(run.epochs[-1]) for run in runs)
     first = min(int(run.epochs[0]) for run in runs)
     if last == first:

@@ -130,19 +130,18 @@ def _spread(place: Axes, theme: Theme, found: Residuals, i: int, bins: int | Non
         edgecolor=theme.background, linewidth=0.8,
     )  # fmt: skip
     mean, deviation = float(found.means[i]), float(found.deviations[i])
-    place.axvline(mean, color=theme.colour(0), linewidth=1.8, label=f"mean {mean:.3g}")
-    for number, side in enumerate((-1, 1)):
+    top = 1.14 * place.get_ylim()[1]
+    place.set_ylim(0, top)
+    for side, told in ((0, " mean"), (-1, " - s"), (1, " + s")):
         place.axvline(
-            mean + side * deviation, color=theme.colour(0), linewidth=1.3, linestyle=DASHES[1],
-            label="_deviation" if number else f"± standard deviation {deviation:.3g}",
+            mean + side * deviation, color=theme.colour(0), linewidth=1.4 if side else 1.8,
+            linestyle=DASHES[1] if side else "-", label="_deviation" if side else "_mean",
         )  # fmt: skip
-    top = place.get_ylim()[1]
-    place.set_ylim(0, 1.22 * top)
+        place.text(mean + side * deviation, top, told, fontsize=SMALL, color=theme.ink, va="top")
     place.yaxis.set_major_locator(part("ticker").MaxNLocator(5, integer=True))
     place.set_xlabel("residual y - ŷ", fontsize=LABEL)
     place.set_ylabel("examples", fontsize=LABEL)
-    place.set_title("How large the residuals are", fontsize=TITLE)
-    legend(place, theme, loc="upper left")
+    place.set_title(f"Residuals: mean {mean:.3g}, deviation s = {deviation:.3g}", fontsize=TITLE)
 
 
 def _dots(theme: Theme, count: int) -> dict[str, Any]:
@@ -218,8 +217,10 @@ def worst_examples(
         else:
             _features(place, look, found, i, features)
         _verdict(place, look, found, i)
-    what = "example" if number == 1 else f"{number} examples"
-    headline(figure, ax, f"The {what} with the largest loss", look)
+    what = f"{number} example{'s'[: number > 1]}"
+    if images is None:
+        what += ", feature by feature in standard deviations from the mean"
+    headline(figure, ax, f"Largest loss: {what}", look)
     return figure
 
 
@@ -289,7 +290,6 @@ def _features(
     reach = max(float(np.abs(apart[shown]).max(initial=0)), 1.0) * 1.35
     place.set_xlim(-reach, reach)
     place.set_ylim(-0.7, len(shown) - 0.3)
-    place.set_xlabel("standard deviations from the mean", fontsize=SMALL)
 
 
 def _verdict(place: Axes, theme: Theme, found: WorstExamples, i: int) -> None:
@@ -300,11 +300,9 @@ def _verdict(place: Axes, theme: Theme, found: WorstExamples, i: int) -> None:
         f"true {found.true[i]}\n{said}", fontsize=SMALL,
         color=theme.ink, fontweight="normal" if right or found.chances is None else "bold",
     )  # fmt: skip
-    place.annotate(
-        f"#{found.indices[i]} · loss {found.losses[i]:.3g}", (0.5, 0), xycoords="axes fraction",
-        xytext=(0, -4 if not len(place.get_xticks()) else -36), textcoords="offset points",
-        ha="center", va="top", fontsize=SMALL - 1, color=theme.muted,
-    )  # fmt: skip
+    loss = float(found.losses[i])
+    told = f"{loss:.3g}" if loss < 1000 else f"{loss:,.0f}"
+    place.set_xlabel(f"#{found.indices[i]} · loss {told}", fontsize=SMALL, color=theme.muted)
 
 
 def _percent(share: float) -> str:

@@ -136,7 +136,8 @@ def _frame(place: Axes, theme: Theme, found: Confusion) -> None:
     k = len(found.names)
     step = 1 if k <= 2 * _TOLD else -(-k // 20)
     shown = list(range(0, k, step))
-    long = max(len(name) for name in found.names) > (4 if k > 5 else 9)
+    room = place.get_window_extent().width / place.figure.get_dpi() / max(len(shown), 1)
+    long = 0.08 * max(len(name) for name in found.names) > room - 0.08  # inches
     place.set_xticks(shown, [found.names[i] for i in shown], rotation=45 if long else 0)
     if long:
         for label in place.get_xticklabels():
@@ -154,7 +155,9 @@ def _frame(place: Axes, theme: Theme, found: Confusion) -> None:
     place.set_ylabel("true class", fontsize=LABEL)
     total = int(found.counts.sum())
     place.set_title(
-        f"{_percent(found.accuracy)} of {total:,} examples judged rightly", fontsize=TITLE, pad=18
+        f"Confusion matrix: {_percent(found.accuracy)} of {total:,} judged rightly",
+        fontsize=TITLE,
+        pad=22,
     )
 
 
@@ -202,17 +205,17 @@ def roc(
     one = len(found.curves) == 1
     place, look = axes(ax, theme, (5.2, 5.0) if one else (6.4, 5.0))
     curves = [
-        (c.name, c.false_positive_rates, c.true_positive_rates, f"AUC {c.area:.4g}")
+        (c.name, c.false_positive_rates, c.true_positive_rates, f"AUC {c.area:.4f}")
         for c in found.curves
     ]
     _draw_curves(place, look, curves, "default")
     place.plot(
         [0, 1], [0, 1], color=look.muted, linewidth=1, linestyle=DASHES[2], zorder=1,
-        label="chance  AUC 0.5",
+        label="chance  AUC 0.5000",
     )  # fmt: skip
     if one:
         only = found.curves[0]
-        _mark(place, look, only.thresholds, curves[0][1:3], thresholds, (8, -4))
+        _mark(place, look, only.thresholds, curves[0][1:3], thresholds, (8, -9))
     elif min(c.area for c in found.curves) > _NEAR:
         _enlarge(place, look, curves, "default", (0.0, 0.2), (0.34, 0.1))
     _square(place, "false positive rate", "true positive rate")
@@ -258,14 +261,14 @@ def precision_recall(
     one = len(found.curves) == 1
     place, look = axes(ax, theme, (5.2, 5.0) if one else (6.4, 5.0))
     curves = [
-        (c.name, c.recalls, c.precisions, f"AP {c.average_precision:.4g}") for c in found.curves
+        (c.name, c.recalls, c.precisions, f"AP {c.average_precision:.4f}") for c in found.curves
     ]
     _draw_curves(place, look, curves, "steps-pre")
     if one:
         only = found.curves[0]
         place.axhline(
             only.prevalence, color=look.muted, linewidth=1, linestyle=DASHES[2], zorder=1,
-            label=f"chance  AP {only.prevalence:.3g}",
+            label=f"chance  AP {only.prevalence:.4f}",
         )  # fmt: skip
         _mark(place, look, only.thresholds, curves[0][1:3], thresholds, (-6, -12))
     elif min(c.average_precision for c in found.curves) > _NEAR:

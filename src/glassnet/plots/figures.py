@@ -17,6 +17,8 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 DASHES: tuple[Any, ...] = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)))
 TITLE, LABEL, SMALL = 11.0, 10.0, 9.0
 """Sizes of letters in points: titles; names of axes; numbers, legends and remarks."""
+_PAD = 0.09
+"""What stays free around panels, in inches."""
 
 
 @dataclass(frozen=True)
@@ -90,8 +92,9 @@ def part(name: str) -> Any:
 
 def new_figure(width: float, height: float, theme: str | Theme = "light") -> Figure:
     """Return an empty figure, in inches; it belongs to no window."""
+    layout = part("layout_engine").ConstrainedLayoutEngine(w_pad=_PAD, h_pad=_PAD)
     figure: Figure = part("figure").Figure(
-        figsize=(width, height), layout="constrained", facecolor=named_theme(theme).background
+        figsize=(width, height), layout=layout, facecolor=named_theme(theme).background
     )
     return figure
 
