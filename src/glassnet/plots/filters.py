@@ -340,7 +340,7 @@ def _size(
 def _filter_name(found: Filters, number: int, columns: int) -> str:
     told = str(number)
     if found.bias is not None and number < len(found.bias) and columns <= 9:
-        told += f",  b {found.bias[number]:.2f}".replace("-", "−")
+        told += f" (b {found.bias[number]:.2f})".replace("-", "−")
     return told
 
 
@@ -442,4 +442,8 @@ def _row_of_maps(row: Any, theme: Theme, name: str, maps: np.ndarray) -> None:
         place.xaxis.label.set_color(theme.muted)
     told = f"{name}: {_some(shown, channels, 'map')} of {height} × {width}, "
     told += f"{_told(low)} to {_told(high)}"
-    row[1].set_title(told, fontsize=SMALL, color=theme.ink, loc="left", pad=3).set_in_layout(False)
+    row[1].set_title(" ", fontsize=SMALL, pad=3)  # room; a title this wide would widen its column
+    row[1].annotate(
+        told, (0.0, 1.0), xycoords="axes fraction", xytext=(0, 3), textcoords="offset points",
+        va="bottom", fontsize=SMALL, color=theme.ink,
+    ).set_in_layout(False)  # fmt: skip

@@ -77,7 +77,8 @@ def network(
     ]
     places = [_places(column, most) for column in found.columns]
     tallest = max(place.height for place in places)
-    width, height = ACROSS * (len(places) - 1) + 2.6, tallest + 1.45
+    before, behind = (0.9 + 0.15 * max(map(len, side)) for side in names)
+    width, height = ACROSS * (len(places) - 1) + before + behind, tallest + 1.45
     inches = min(0.62, 9.0 / height, 14.0 / width)  # of one unit
     ax, look = axes(ax, theme, (inches * width + 0.2, inches * height + 1.0))
     bare(ax)
@@ -91,7 +92,7 @@ def network(
         _heading(ax, look, column, places[number], number, tallest)
     _name_ends(ax, look, names, places)
     _legend(ax, pen, found)
-    ax.set(xlim=(-1.3, width - 1.3), ylim=(-tallest / 2 - 0.4, tallest / 2 + 1.05))
+    ax.set(xlim=(-before, width - before), ylim=(-tallest / 2 - 0.4, tallest / 2 + 1.05))
     ax.set_aspect("equal")
     ax.set_title(_title(found), fontsize=TITLE, color=look.ink)
     return ax
@@ -154,11 +155,11 @@ def _edges(
     start, end = ACROSS * (number - 1), ACROSS * number
     for pair in sorted(pairs, key=lambda pair: abs(weight[pair])):  # the strong ones on top
         heights = left.heights[pair[0]], right.heights[pair[1]]
-        (line,) = ax.plot(
+        (edge,) = ax.plot(
             (start, end), heights, **pen.line(weight[pair]), zorder=1,
             dash_capstyle="butt", solid_capstyle="butt",
         )  # fmt: skip
-        line.set_gid(f"weight {number} {left.shown[pair[0]]} {right.shown[pair[1]]}")
+        edge.set_gid(f"weight {number} {left.shown[pair[0]]} {right.shown[pair[1]]}")
     if written:
         lines = [((start, left.heights[i]), (end, right.heights[j])) for i, j in pairs]
         for pair, line, share in zip(pairs, lines, _clear_places(lines), strict=True):
@@ -174,7 +175,7 @@ def _clear_places(lines: Sequence[_Line]) -> list[float]:
         best, where, kept = -1.0, 0.5, np.zeros(2)
         for share in np.linspace(0.22, 0.78, 29):
             point = np.add(a, share * np.subtract(b, a))
-            near = [abs(point[1] - np.interp(point[0], *zip(*o, strict=True))) for o in others]
+            near = [abs(point[1] - _height_at(line, point[0])) for line in others]
             far = [float(np.hypot(*((point - p) / (0.75, 0.25)))) for p in placed]
             score = min([1.0, *(d / 0.22 for d in near), *far])
             if score > best + 1e-9:
@@ -182,6 +183,11 @@ def _clear_places(lines: Sequence[_Line]) -> list[float]:
         placed.append(kept)
         shares.append(where)
     return shares
+
+
+def _height_at(line: _Line, x: float) -> float:
+    (x0, y0), (x1, y1) = line
+    return y0 + (x - x0) * (y1 - y0) / (x1 - x0)
 
 
 def _number_on(ax: Axes, theme: Theme, number: float, line: _Line, share: float) -> None:

@@ -282,8 +282,9 @@ def _flows(
     given = [initializers] if isinstance(initializers, (str, SignalFlow)) else list(initializers)
     if not given:
         raise ValueError("initializations: name at least one initializer.")
-    if all(isinstance(one, SignalFlow) for one in given):
-        return given
+    flows = [one for one in given if isinstance(one, SignalFlow)]
+    if len(flows) == len(given):
+        return flows
     rows = [activations] if isinstance(activations, str) or callable(activations) else activations
     return [
         signal_flow(activation, one, depth=depth, units=units, seed=seed)
