@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from glassnet.explain.diagram.blocks import Style
 from glassnet.explain.diagram.corners import parting, without_repeats
+from glassnet.explain.diagram.folding import columns_for, folded, is_chain
 from glassnet.explain.diagram.layering import Wire
 from glassnet.explain.diagram.layout import Layout, laid_out
 from glassnet.explain.diagram.measuring import shortened, width_of
@@ -123,7 +124,7 @@ class Drawer:
             "svg", inside, xmlns="http://www.w3.org/2000/svg", class_=class_of(self.theme),
             role="img", aria_label=name, viewBox=f"0 0 {figure(width)} {figure(height)}",
             width=width * self.scale, height=height * self.scale,
-            style="max-width:100%;height:auto",
+            style=f"max-width:100%;min-width:{min(0.6 * width, width - 40):.0f}px;height:auto",
         )  # fmt: skip
 
     def _heading(self, room: float) -> str:
@@ -161,7 +162,11 @@ class Drawer:
         wires = [link.wire for link in links]
         if not wires:  # unconnected layers stand below each other all the same
             wires = [Wire(i, i + 1) for i in range(len(boxes) - 1)]
-        layout = laid_out(boxes, wires, gap=self.gap, turned=self.right, last=last)
+        columns = columns_for(len(boxes), self.right)
+        if used is None and not inner and columns > 1 and is_chain(len(boxes), wires):
+            layout = folded(boxes, columns, self.gap, self.right)
+        else:
+            layout = laid_out(boxes, wires, gap=self.gap, turned=self.right, last=last)
         return _Placed(plan, layout, tuple(boxes), inner, tuple(links), used)
 
     @staticmethod
@@ -298,7 +303,7 @@ class Drawer:
         return text_at(x, y, words, "small soft", "start" if self.right else "middle")
 
 
-# --- below the picture -----------------------------------------------------------------------------
+# --- below the picture ------------------------------------------------------------------------
 def _key(kinds: Sequence[str], room: float) -> list[tuple[float, float, float, str]]:
     """Where the entries of the key stand: x, y, width and kind of each."""
     found, x, y = [], 0.0, 0.0

@@ -50,8 +50,7 @@ def laid_out(
     """
     if not boxes:
         return Layout((), (), 0.0, 0.0)
-    if turned:
-        boxes = [replace(box, width=box.height, height=box.width) for box in boxes]
+    boxes = downwards(boxes, turned)
     found = layered(len(boxes), wires, last)
     across, straight = placed(found, boxes)
     rows = _Rows(found, boxes, across, straight, gap)
@@ -61,13 +60,25 @@ def laid_out(
     routes = [tuple((x - left, y) for x, y in route) for route in rows.routes]
     width = max(x + box.width / 2 for (x, _), box in zip(middles, boxes, strict=True))
     width = max([width, *(x for route in routes for x, _ in route)])
+    return turned_back(Layout(tuple(middles), tuple(routes), width, 0.0), rows.height, turned)
+
+
+def downwards(boxes: Sequence[Box], turned: bool) -> list[Box]:
+    """Return the boxes as they are laid out; those to be turned have their sides exchanged."""
     if not turned:
-        return Layout(tuple(middles), tuple(routes), width, rows.height)
+        return list(boxes)
+    return [replace(box, width=box.height, height=box.width) for box in boxes]
+
+
+def turned_back(layout: Layout, height: float, turned: bool) -> Layout:
+    """Return a layout that is ``height`` high, turned where it runs to the right."""
+    if not turned:
+        return replace(layout, height=height)
     return Layout(
-        tuple((y, x) for x, y in middles),
-        tuple(tuple((y, x) for x, y in route) for route in routes),
-        rows.height,
-        width,
+        tuple((y, x) for x, y in layout.middles),
+        tuple(tuple((y, x) for x, y in route) for route in layout.routes),
+        height,
+        layout.width,
     )
 
 
@@ -96,7 +107,7 @@ class _Rows:
             self.tops.append(y)
             self.bottoms.append(y + max(heights, default=0.0))
             tracks, count = _tracks(found.segments, between[number], self.begins, self.ends)
-            room = max(gap, _ABOVE + _TRACK * (count - 1) + _BELOW)
+            room = max(gap, _ABOVE + _TRACK * (count - 1) + _BELOW) if tracks else gap
             first = self.bottoms[-1] + (room - _TRACK * (count - 1) - (_BELOW - _ABOVE)) / 2
             for segment_number, track in tracks.items():
                 self.levels[segment_number] = first + _TRACK * track
