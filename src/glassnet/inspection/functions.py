@@ -22,10 +22,32 @@ _FARTHER = {"relu6": (-2.0, 8.0)}
 """Where there is something to be seen outside of that."""
 _NARROW = 1e-9
 """How near a kink is found."""
+_NEAR = 1e-6
+"""How far from it the limits on its two sides are computed."""
 _ABRUPT = 1e-3
 """From which change within that nearness on it is a kink or a jump, not a bend."""
 _OF_ONE = {"threshold": {"threshold": 1.0, "default_value": 0.0}}
 """Values for parameters that have no default."""
+
+
+@dataclass(frozen=True)
+class Break:
+    """A place where an activation, or its derivative, jumps.
+
+    Args:
+        place: where.
+        values: g just left and just right of it.
+        slopes: dg/dz just left and just right of it.
+    """
+
+    place: float
+    values: tuple[float, float]
+    slopes: tuple[float, float]
+
+    @property
+    def jumps(self) -> bool:
+        """Whether g itself jumps; else it has a kink."""
+        return abs(self.values[1] - self.values[0]) > _ABRUPT
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,8 +61,7 @@ class ActivationCurve:
         z: the places, (n,).
         values: g(z), (n,).
         slopes: dg/dz by reverse accumulation through the recorded graph, (n,).
-        kinks: where the derivative jumps.
-        jumps: where g itself jumps.
+        breaks: where g or its derivative jumps, in order.
         inputs: how many inputs g looks at: 1, or 2 for one that joins several.
     """
 
@@ -49,9 +70,36 @@ class ActivationCurve:
     z: Vector
     values: Vector
     slopes: Vector
-    kinks: tuple[float, ...]
-    jumps: tuple[float, ...]
+    breaks: tuple[Break, ...]
     inputs: int = 1
+
+    @property
+    def kinks(self) -> tuple[float, ...]:
+        """Where the derivative jumps and g does not."""
+        return tuple(b.place for b in self.breaks if not b.jumps)
+
+    @property
+    def jumps(self) -> tuple[float, ...]:
+        """Where g itself jumps."""
+        return tuple(b.place for b in self.breaks if b.jumps)
+
+    def pieces(self, of: str) -> tuple[Vector, Vector]:
+        """Return ``"values"`` or ``"slopes"`` as a line that is interrupted where they jump.
+
+        z and the curve over it, both with NaN between the pieces; each piece ends in its limit.
+        """
+        line = getattr(self, of)
+        z, y, begin = [np.empty(0)], [np.empty(0)], -np.inf
+        for b in self.breaks:
+            if of == "values" and not b.jumps:
+                continue
+            left, right = getattr(b, of)
+            inside = (self.z > begin) & (self.z < b.place - _NEAR)
+            z += [self.z[inside], np.array([b.place, np.nan, b.place])]
+            y += [line[inside], np.array([left, np.nan, right])]
+            begin = b.place + _NEAR
+        rest = self.z > begin
+        return np.concatenate([*z, self.z[rest]]), np.concatenate([*y, line[rest]])
 
 
 def activation_curve(
@@ -91,11 +139,7 @@ def activation_curve(
     z = np.linspace(first, last, whole(points, f"{what}: points", least=3))
     along, call, inputs = _line(name, g)
     values, slopes = _both(along, z)
-    jumps = _abrupt(z, values, lambda v: _both(along, v)[0])
-    kinks = _abrupt(z, slopes, lambda v: _both(along, v)[1])
-    return ActivationCurve(
-        name, call, z, values, slopes, tuple(k for k in kinks if k not in jumps), jumps, inputs
-    )
+    return ActivationCurve(name, call, z, values, slopes, _breaks(along, z), inputs)
 
 
 def activation_curves(
@@ -157,17 +201,28 @@ def _both(g: Callable[[Any], Any], z: Vector) -> tuple[Vector, Vector]:
     return np.asarray(value), np.asarray(slope)
 
 
-def _abrupt(z: Vector, seen: Vector, f: Callable[[Vector], Vector]) -> tuple[float, ...]:
+def _breaks(g: Callable[[Any], Any], z: Vector) -> tuple[Break, ...]:
+    """The places where g or its derivative jumps, and the limits there."""
+    found = sorted({p for part in (0, 1) for p in _abrupt(z, lambda v, k=part: _both(g, v)[k])})
+    apart = [p for i, p in enumerate(found) if i == 0 or p - found[i - 1] > _NEAR]
+    breaks = []
+    for place in apart:
+        values, slopes = _both(g, np.array([place - _NEAR, place + _NEAR]))
+        breaks.append(Break(place, (values[0], values[1]), (slopes[0], slopes[1])))
+    return tuple(breaks)
+
+
+def _abrupt(z: Vector, f: Callable[[Vector], Vector]) -> list[float]:
     """Where f changes abruptly: each interval is halved towards the larger change."""
+    seen = f(z)
     left, right, at_left, at_right = z[:-1], z[1:], seen[:-1], seen[1:]
-    steep = np.abs(at_right - at_left) > _ABRUPT
-    left, right, at_left, at_right = (v[steep] for v in (left, right, at_left, at_right))
-    while len(left) and float((right - left).max()) > _NARROW:
+    while True:
+        steep = np.abs(at_right - at_left) > _ABRUPT
+        left, right, at_left, at_right = (v[steep] for v in (left, right, at_left, at_right))
+        if not len(left) or float((right - left).max()) <= _NARROW:
+            return [float(np.round(v, 7)) + 0.0 for v in (left + right) / 2]
         middle = (left + right) / 2
         at_middle = f(middle)
         first = np.abs(at_middle - at_left) >= np.abs(at_right - at_middle)
         right, at_right = np.where(first, middle, right), np.where(first, at_middle, at_right)
         left, at_left = np.where(first, left, middle), np.where(first, at_left, at_middle)
-        steep = np.abs(at_right - at_left) > _ABRUPT
-        left, right, at_left, at_right = (v[steep] for v in (left, right, at_left, at_right))
-    return tuple(sorted({float(np.round(v, 7)) + 0.0 for v in (left + right) / 2}))

@@ -46,6 +46,7 @@ def boundary(
     cells: int = CELLS,
     margin: float = MARGIN,
     extent: tuple[Range, Range] | None = None,
+    limits: Range | None = None,
     ax: Axes | None = None,
     theme: str | Theme = "light",
 ) -> Axes | Figure:
@@ -71,6 +72,8 @@ def boundary(
         cells: how many places along each axis are computed.
         margin: how far the picture reaches beyond the points, as a part of their extent.
         extent: ((a₀, a₁), (b₀, b₁)) in place of that.
+        limits: from where to where the colours of predicted numbers, or of scores, reach; by
+            default as far as there are any. Probabilities reach from 0 to 1.
         ax, theme: where to draw; see `learning_curves`.
 
     Returns:
@@ -94,12 +97,12 @@ def boundary(
         )  # fmt: skip
     ratio = _ratio(found.plane)
     count = found.values.shape[2] if found.kind in ("labels", "regression") else 1
-    held = _held(found.plane)
+    held = held_told(found.plane)
     if count == 1:
         beside = 0.75 if found.kind == "classes" else 1.75
         size = (_SIDE + beside, _SIDE * ratio + (1.35 if held else 1.15))
         ax, look = axes(ax, theme, size)
-        _panel(ax, look, found, 0)
+        _panel(ax, look, found, 0, limits)
         ax.set_title(_title(found, 0) + held, fontsize=TITLE)
         return ax
     columns = min(count, 3)
@@ -110,7 +113,7 @@ def boundary(
         if number >= count:
             place.set_axis_off()
             continue
-        _panel(place, look, found, number)
+        _panel(place, look, found, number, limits)
         place.set_title(_title(found, number), fontsize=TITLE)
     if held:
         headline(figure, ax, held.strip(), look)
@@ -118,24 +121,28 @@ def boundary(
 
 
 # --- panels -----------------------------------------------------------------------------------
-def _panel(ax: Any, look: Theme, found: Boundary, number: int) -> None:
+def _panel(
+    ax: Any, look: Theme, found: Boundary, number: int, limits: Range | None
+) -> None:
     if found.kind == "regression":
-        _numbers(ax, look, found, number)
+        _numbers(ax, look, found, number, limits)
     elif found.kind == "classes":
         _classes(ax, look, found)
     else:
-        _yes_no(ax, look, found, number)
+        _yes_no(ax, look, found, number, limits)
     _frame(ax, look, found.plane)
 
 
-def _yes_no(ax: Any, look: Theme, found: Boundary, number: int) -> None:
+def _yes_no(
+    ax: Any, look: Theme, found: Boundary, number: int, limits: Range | None
+) -> None:
     values = found.values[..., number]
-    reach = 1.0 if found.probable else float(np.abs(values).max()) or 1.0
+    reach = float(np.abs(values if limits is None else limits).max()) or 1.0
     ends = (0.0, 1.0) if found.probable else (-reach, reach)
     shades = part("colors").LinearSegmentedColormap.from_list(
-        "yes_no", [_mixed(look, 0, _STRONG), look.background, _mixed(look, 1, _STRONG)]
+        "yes_no", [mixed(look, 0, _STRONG), look.background, mixed(look, 1, _STRONG)]
     )
-    image = ax.imshow(values, cmap=shades, vmin=ends[0], vmax=ends[1], **_placed(found.plane))
+    image = ax.imshow(values, cmap=shades, vmin=ends[0], vmax=ends[1], **placed(found.plane))
     _line(ax, look, found.plane, values, found.threshold)
     label = found.names[number] if found.kind == "labels" else found.names[1]
     bar = scale_beside(ax, image, look, f"P({label})" if found.probable else f"score of {label}")
@@ -154,10 +161,10 @@ def _yes_no(ax: Any, look: Theme, found: Boundary, number: int) -> None:
 
 def _classes(ax: Any, look: Theme, found: Boundary) -> None:
     decided, strength = found.decided(found.values), found.strength[..., None]
-    full = np.array([_mixed(look, k, _STRONG) for k in range(len(found.names))])
+    full = np.array([mixed(look, k, _STRONG) for k in range(len(found.names))])
     page = np.array(part("colors").to_rgb(look.background))
     pale = 0.18 + 0.82 * strength  # a trace of colour stays where the network is least sure
-    ax.imshow(page + (full[decided] - page) * pale, **_placed(found.plane))
+    ax.imshow(page + (full[decided] - page) * pale, **placed(found.plane))
     for number in range(len(found.names)):
         if (decided == number).any() and (decided != number).any():
             _line(ax, look, found.plane, found.lead(number), 0.0)
@@ -167,14 +174,17 @@ def _classes(ax: Any, look: Theme, found: Boundary) -> None:
     _points(ax, look, found, found.truth, found.wrong, found.names)
 
 
-def _numbers(ax: Any, look: Theme, found: Boundary, number: int) -> None:
+def _numbers(
+    ax: Any, look: Theme, found: Boundary, number: int, limits: Range | None
+) -> None:
     values = found.values[..., number]
     truth = None if found.truth is None else found.truth[:, number]
-    levels = _even(np.concatenate([values.ravel(), *([] if truth is None else [truth])]))
+    shown = values.ravel() if limits is None else np.array(limits, float)
+    levels = _even(np.concatenate([shown, *([] if truth is None else [truth])]))
     norm = part("colors").Normalize(levels[0], levels[-1])
     plane = found.plane
     filled = ax.contourf(
-        plane.a, plane.b, values, levels=levels, cmap=_SCALES[look.name], norm=norm
+        plane.a, plane.b, values, levels=levels, cmap=numbers_scale(look), norm=norm
     )
     lines = ax.contour(
         plane.a, plane.b, values, levels=levels, colors=[look.background], linewidths=0.7,
@@ -187,19 +197,20 @@ def _numbers(ax: Any, look: Theme, found: Boundary, number: int) -> None:
         _dots(ax, look, found)
         return
     ax.scatter(
-        *found.points.T, c=truth, cmap=_SCALES[look.name], norm=norm, s=_area(len(truth)),
+        *found.points.T, c=truth, cmap=numbers_scale(look), norm=norm, s=area(len(truth)),
         edgecolors=look.ink, linewidths=0.7, zorder=4, label=f"true {found.names[number]}",
     )  # fmt: skip
     legend_below(ax, look)
 
 
-_SCALES = {"light": "YlGnBu", "dark": "cividis"}
-"""Of predicted numbers; light to dark, so that a grey print has the same order."""
+def numbers_scale(look: Theme) -> str:
+    """Return the colormap of predicted numbers, of which a grey print has the same order."""
+    return {"light": "YlGnBu", "dark": "cividis"}[look.name]
 
 
 # --- what panels are made of ------------------------------------------------------------------
-def _placed(plane: InputPlane) -> dict[str, Any]:
-    """How an image lies so that the middle of each cell is its place."""
+def placed(plane: InputPlane) -> dict[str, Any]:
+    """Return how an image lies so that the middle of each cell is its place."""
     half_a, half_b = ((v[-1] - v[0]) / (len(v) - 1) / 2 for v in (plane.a, plane.b))
     return {
         "extent": (
@@ -226,16 +237,16 @@ def _points(
     wrong: np.ndarray,
     names: Sequence[str],
 ) -> None:
-    area = _area(len(truth))
+    size = area(len(truth))
     for number, name in enumerate(names):
         chosen = found.points[truth == number]
         ax.scatter(
-            *chosen.T, marker=MARKERS[number % len(MARKERS)], color=look.colour(number), s=area,
+            *chosen.T, marker=MARKERS[number % len(MARKERS)], color=look.colour(number), s=size,
             edgecolors=look.background, linewidths=0.6, zorder=3, label=name,
         )  # fmt: skip
     if wrong.any():
         ax.scatter(
-            *found.points[wrong].T, s=area * 3.4, facecolors="none", edgecolors=look.ink,
+            *found.points[wrong].T, s=size * 3.4, facecolors="none", edgecolors=look.ink,
             linewidths=1.5, zorder=4,
             label="misjudged with all its features" if found.plane.others else "misjudged",
         )  # fmt: skip
@@ -244,13 +255,13 @@ def _points(
 
 def _dots(ax: Any, look: Theme, found: Boundary) -> None:
     ax.scatter(
-        *found.points.T, s=_area(len(found.points)) / 2, color=look.ink, edgecolors=look.background,
+        *found.points.T, s=area(len(found.points)) / 2, color=look.ink, edgecolors=look.background,
         linewidths=0.5, zorder=3,
     )  # fmt: skip
 
 
-def _area(count: int) -> float:
-    """The area of a marker, smaller where there are many."""
+def area(count: int) -> float:
+    """Return the area of a marker, smaller where there are many."""
     return float(np.clip(2600 / max(count, 1) ** 0.75, 9, 70))
 
 
@@ -276,11 +287,10 @@ def _ratio(plane: InputPlane, bounded: bool = True) -> float:
     return float(np.clip(ratio, 0.5, 1.4)) if bounded else ratio
 
 
-def _mixed(look: Theme, number: int, share: float) -> tuple[float, ...]:
-    """The colour of a class, mixed with the page."""
-    page, colour = (
-        np.array(part("colors").to_rgb(c)) for c in (look.background, look.colour(number))
-    )
+def mixed(look: Theme, number: int | None, share: float) -> tuple[float, ...]:
+    """Return the colour of a class, or a grey for None, mixed with the page."""
+    named = look.muted if number is None else look.colour(number)
+    page, colour = (np.array(part("colors").to_rgb(c)) for c in (look.background, named))
     return tuple(float(v) for v in page + (colour - page) * share)
 
 
@@ -307,8 +317,8 @@ def _title(found: Boundary, number: int) -> str:
     return f"Decision boundary, {right} of {len(wrong)} points judged rightly"
 
 
-def _held(plane: InputPlane) -> str:
-    """Which features are held at which values, as a line of the title."""
+def held_told(plane: InputPlane) -> str:
+    """Return which features are held at which values, as a line of the title."""
     names = plane.others
     if not names:
         return ""

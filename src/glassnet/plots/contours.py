@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 WIDE = 30.0
 """From which ratio of the largest to the smallest height on the scale is logarithmic."""
-_DEPTHS = {"light": ("#93a0ad", "#f9fafb"), "dark": ("#14161a", "#5d6875")}
+_DEPTHS = {"light": ("#93a0ad", "#f9fafb"), "dark": ("#0b0d10", "#6b7785")}
 """The shades of the lowest and the highest: pale, so that paths stand out."""
-_LINES = {"light": "white", "dark": "#2a3038"}
+_LINES = {"light": ("white", 0.7), "dark": ("#98a3b0", 0.4)}
+"""The colour and the width of the lines between them."""
 
 
 def draw_contours(ax: Axes, theme: Theme, a: np.ndarray, b: np.ndarray, heights: np.ndarray) -> Any:
@@ -27,9 +28,8 @@ def draw_contours(ax: Axes, theme: Theme, a: np.ndarray, b: np.ndarray, heights:
     shades = part("colors").LinearSegmentedColormap.from_list("depth", _DEPTHS[theme.name])
     norm = part("colors").BoundaryNorm(chosen, shades.N, extend="both")
     filled = ax.contourf(a, b, drawn, levels=chosen, cmap=shades, norm=norm, extend="both")
-    ax.contour(
-        a, b, drawn, levels=chosen, colors=_LINES[theme.name], linewidths=0.7, linestyles="solid"
-    )
+    colour, width = _LINES[theme.name]
+    ax.contour(a, b, drawn, levels=chosen, colors=colour, linewidths=width, linestyles="solid")
     return filled
 
 
@@ -52,6 +52,30 @@ def levels(heights: np.ndarray) -> np.ndarray:
     found = np.outer(10.0**decades, digits).ravel()
     inside = found[(found >= least) & (found <= high)]
     return inside if len(inside) > 2 else np.geomspace(least, high, 6)
+
+
+def draw_sheet(
+    ax: Any, theme: Theme, a: np.ndarray, b: np.ndarray, heights: np.ndarray, **look: Any
+) -> None:
+    """Draw heights (len(b), len(a)) as a sheet in space, with a wide net of lines on it.
+
+    Args:
+        ax, theme: where.
+        a, b: the places.
+        heights: the heights.
+        look: the colours of the sheet, as ``plot_surface`` takes them.
+    """
+    across, along = np.meshgrid(a, b)
+    ax.computed_zorder = False  # what stands before the sheet and what behind, the caller says
+    ax.plot_surface(
+        across, along, heights, linewidth=0, antialiased=False, rcount=len(b), ccount=len(a),
+        zorder=2, **look,
+    )  # fmt: skip
+    ax.plot_wireframe(
+        across, along, heights, rcount=min(len(b), 21), ccount=min(len(a), 21), linewidth=0.4,
+        color=theme.ink, alpha=0.35, zorder=2.2,
+    )  # fmt: skip
+    ax.locator_params(nbins=5)
 
 
 def draw_scale(ax: Axes, theme: Theme, filled: Any, name: str) -> Any:
