@@ -17,6 +17,7 @@ from glassnet.graph import Dim, Placeholder, check_graph, gradients, recording
 from glassnet.layers import LAYERS, Layer
 from glassnet.nest import flatten, map_structure
 from glassnet.registry import constructor_arguments, deserialize, serialize
+from glassnet.testing import check_layer
 from glassnet.testing.numerics import compare, directions, slope
 
 NAMES = [
@@ -94,6 +95,11 @@ def test_every_layer_has_a_case(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_every_layer_is_exported(name):
     assert getattr(layers, name) is LAYERS.entries[name]
+
+
+@pytest.mark.parametrize(("name", "case"), TRIALS)
+def test_passes_the_check_that_everybodys_layers_pass(name, case):
+    check_layer(made(name, case), data(case, "float64"), call=case.call).raise_if_wrong()
 
 
 @pytest.mark.parametrize(("name", "case"), TRIALS)

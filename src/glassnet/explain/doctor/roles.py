@@ -58,6 +58,7 @@ class Role:
         by: how it was found: ``"forward"``, or ``"name"`` where no forward agrees.
         modes: the modes in which the two are to be compared: False is prediction.
         chance: whether what it gives in training is drawn at random.
+        meant: whether the name of the person's class says so, or the forward leaves no doubt.
     """
 
     layer: Layer
@@ -70,6 +71,7 @@ class Role:
     by: str
     modes: tuple[bool, ...]
     chance: bool
+    meant: bool
     candidate: Candidate = field(repr=False)
     convention: Convention = field(repr=False)
     like: tuple[Array, ...] = field(repr=False)
@@ -108,7 +110,7 @@ class Role:
         """
         several = isinstance(x, list)
         turned = x if several else np.ascontiguousarray(self.convention.into(x))
-        given = turned if several else [turned]
+        given: list[Any] = x if several else [turned]
         run = Run(self.layer, turned, training=training)
         by_inputs, by_weights = run.backward(given, [self.convention.into_output(dY)])
         named = {
@@ -235,9 +237,12 @@ def _role(own: Layer, problem: Problem, match: Match, by: str, told: str = "") -
             "training learns of them is lost"
         )
     weights = tuple(_map(p, named) for p in candidate.placements)
+    said = _hinted(type(own).__name__)[1]
+    meant = agrees or _is_of(candidate, said)
     return Role(
         layer, candidate.source, weights, agrees, match.distance, differs, tuple(remarks), by,
-        modes, problem.chance, candidate, convention, tuple(problem.weights),
+        modes, problem.chance, meant or bool(candidate.fault), candidate, convention,
+        tuple(problem.weights),
     )  # fmt: skip
 
 

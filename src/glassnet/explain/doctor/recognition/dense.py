@@ -40,9 +40,7 @@ def _kernels(place: int, shape: Any, size: int, units: int) -> Iterator[Placemen
         yield Placement("kernel", place, np.transpose, "transposed")
 
 
-def _with_faults(
-    units: int, kernel: Placement, bias: tuple[Placement, ...]
-) -> Iterator[Candidate]:
+def _with_faults(units: int, kernel: Placement, bias: tuple[Placement, ...]) -> Iterator[Candidate]:
     arguments: dict[str, Any] = {"units": units}
     if not bias:
         arguments["use_bias"] = False

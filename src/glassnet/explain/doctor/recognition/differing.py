@@ -8,7 +8,7 @@ import numpy as np
 
 from glassnet.explain.doctor.recognition import dense, windows
 from glassnet.explain.doctor.recognition.conventions import ROWS
-from glassnet.explain.doctor.recognition.problem import Array, Candidate, Problem, shape_of
+from glassnet.explain.doctor.recognition.problem import Candidate, Problem, shape_of
 from glassnet.explain.doctor.recognition.trying import EXACT, Match
 from glassnet.graph.dimension import display
 

@@ -74,7 +74,7 @@ def _fault(scale: float, calm: float, share: float, doubt: float) -> str:
     if abs(scale - (1 - share)) <= doubt:
         return f"{seen}multiplied by 1 - rate where they should be divided by it"
     if abs(scale - 1 / share) <= doubt * scale * scale:
-        return f"{seen}divided by the rate where 1 - rate is meant: rate is the part that is dropped"
+        return f"{seen}divided by rate where 1 - rate is meant: rate is the part that is dropped"
     if abs(calm - 1) > 1e-6:
         return (
             f"{seen}multiplied by {scale:.4g}; in prediction all are multiplied by {calm:.4g}, "

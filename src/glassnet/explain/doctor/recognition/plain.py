@@ -42,7 +42,7 @@ def slopes(x: Any, y: Any) -> list[float]:
         return []
     found = y[below] / x[below]
     slope = float(np.median(found))
-    known = np.allclose(found, slope, rtol=1e-6, atol=1e-9) and 1e-6 < abs(slope - 1)
+    known = np.allclose(found, slope, rtol=1e-6, atol=1e-9) and abs(slope - 1) > 1e-6
     return [float(f"{slope:.9g}")] if known and slope else []
 
 

@@ -138,7 +138,9 @@ def transposed(problem: Problem) -> Iterator[Candidate]:
         size = weight.shape[:rank]
         for stride, bias in itertools.product(STRIDES, biases(problem, place, weight.shape[-2])):
             found = {
-                "valid": [n * stride + max(k - stride, 0) for n, k in zip(given, size, strict=True)],
+                "valid": [
+                    n * stride + max(k - stride, 0) for n, k in zip(given, size, strict=True)
+                ],
                 "same": [n * stride for n in given],
             }
             for padding, sizes in found.items():
@@ -166,8 +168,10 @@ def depthwise(problem: Problem) -> Iterator[Candidate]:
             ((lambda a: np.moveaxis(a, 0, -1)[..., None]), "channels first")
             if weight.ndim == rank + 1 else (None, ""),
         ):  # fmt: skip
-            kernel = take(weight) if take is not None else None
-            if kernel is None or kernel.shape[-2] != channels:
+            if take is None:
+                continue
+            kernel = take(weight)
+            if kernel.shape[-2] != channels:
                 continue
             if channels * kernel.shape[-1] != out:
                 continue

@@ -1,0 +1,38 @@
+"""Whether the layer runs at all."""
+
+from __future__ import annotations
+
+from glassnet.graph.dimension import display
+from glassnet.nest import flatten
+from glassnet.testing.layer.registry import failed, layer_check, passed
+from glassnet.testing.layer.report import Result
+from glassnet.testing.layer.specimen import Specimen, told
+
+IN_PLACE = "X = X - X.mean()  # a new array; X -= … writes into what other layers use too"
+"""What to write where an input was written into."""
+
+
+@layer_check("forward")
+def forward(specimen: Specimen) -> Result:
+    """The layer can be built, and called on a batch of any size."""
+    error = specimen.trouble
+    if error is None:
+        shapes = " and ".join(display(t.shape) for t in specimen.run().outputs)
+        given = " and ".join(display(p.shape) for p in specimen.run().placeholders)
+        return passed(f"from {given} to {shapes}")
+    if "read-only" in str(error):
+        return failed(
+            f"forward writes into its input or its weights: {told(error)}", IN_PLACE, detail=error
+        )
+    notes = [n for n in getattr(error, "__notes__", ()) if "zeros" in n]
+    hint = ""
+    if notes:
+        hint = (
+            "forward is tried on zeros, with batches of 2, 3 and 4 examples, to learn the shape of "
+            "its output: take the size of the batch from X.shape[0]"
+        )
+    elif isinstance(error, (IndexError, TypeError)) and "integer" in str(error):
+        hint = "where the inputs are whole numbers: check_layer(layer, np.array([[0, 2, 1]]))"
+    elif any(len(a.shape) < 2 for a in flatten(specimen.inputs)):
+        hint = "the inputs have the batch in front: (m, 4), not (4,)"
+    return failed(f"It does not run: {told(error)}.", hint, detail=error)
