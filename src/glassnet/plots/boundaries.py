@@ -121,9 +121,7 @@ def boundary(
 
 
 # --- panels -----------------------------------------------------------------------------------
-def _panel(
-    ax: Any, look: Theme, found: Boundary, number: int, limits: Range | None
-) -> None:
+def _panel(ax: Any, look: Theme, found: Boundary, number: int, limits: Range | None) -> None:
     if found.kind == "regression":
         _numbers(ax, look, found, number, limits)
     elif found.kind == "classes":
@@ -133,9 +131,7 @@ def _panel(
     _frame(ax, look, found.plane)
 
 
-def _yes_no(
-    ax: Any, look: Theme, found: Boundary, number: int, limits: Range | None
-) -> None:
+def _yes_no(ax: Any, look: Theme, found: Boundary, number: int, limits: Range | None) -> None:
     values = found.values[..., number]
     reach = float(np.abs(values if limits is None else limits).max()) or 1.0
     ends = (0.0, 1.0) if found.probable else (-reach, reach)
@@ -174,9 +170,7 @@ def _classes(ax: Any, look: Theme, found: Boundary) -> None:
     _points(ax, look, found, found.truth, found.wrong, found.names)
 
 
-def _numbers(
-    ax: Any, look: Theme, found: Boundary, number: int, limits: Range | None
-) -> None:
+def _numbers(ax: Any, look: Theme, found: Boundary, number: int, limits: Range | None) -> None:
     values = found.values[..., number]
     truth = None if found.truth is None else found.truth[:, number]
     shown = values.ravel() if limits is None else np.array(limits, float)
@@ -184,8 +178,9 @@ def _numbers(
     norm = part("colors").Normalize(levels[0], levels[-1])
     plane = found.plane
     filled = ax.contourf(
-        plane.a, plane.b, values, levels=levels, cmap=numbers_scale(look), norm=norm
-    )
+        plane.a, plane.b, values, levels=levels, cmap=numbers_scale(look), norm=norm,
+        extend="neither" if limits is None else "both",
+    )  # fmt: skip
     lines = ax.contour(
         plane.a, plane.b, values, levels=levels, colors=[look.background], linewidths=0.7,
         linestyles="solid",

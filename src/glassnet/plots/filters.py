@@ -88,15 +88,15 @@ def weights(
     if shape is not None:
         return _images(model, shape, layer, scale, whole(most, "weights: most", least=1), ax, theme)
     found = _matrices(model, layer)
-    largest = max(_reach(m.matrix, m.bias) for m in found)
-    heights = [_height(m) for m in found]
+    largest = max(reach_of(m.matrix, m.bias) for m in found)
+    heights = [heat_map_height(m) for m in found]
     figure, drawn, look = panels(
         ax, theme, len(found), 2, (9.0, sum(heights) + 0.9 * len(found) + 0.4),
         width_ratios=[1.9, 1], height_ratios=heights,
     )  # fmt: skip
     for (left, right), matrix in zip(drawn, found, strict=True):
-        reach = largest if scale == "shared" else _reach(matrix.matrix, matrix.bias)
-        _heat_map(left, look, matrix, reach)
+        reach = largest if scale == "shared" else reach_of(matrix.matrix, matrix.bias)
+        heat_map(left, look, matrix, reach)
         _histogram(right, look, matrix, reach)
     told = "one scale of colours for all" if scale == "shared" else "each with its own scale"
     headline(figure, ax, "Weights" + (f", {told}" if len(found) > 1 else ""), look)
@@ -111,17 +111,19 @@ def _matrices(model: Any, layer: Any) -> Sequence[WeightMatrix]:
     return weight_matrices(model, layer)
 
 
-def _reach(*arrays: np.ndarray | None) -> float:
+def reach_of(*arrays: np.ndarray | None) -> float:
+    """Return the largest size of an entry: to where a scale of colours centred at 0 reaches."""
     return max(float(np.abs(a).max()) for a in arrays if a is not None and a.size) or 1.0
 
 
-def _height(found: WeightMatrix) -> float:
-    """How many inches high a heat map is: as its shape asks for, within bounds."""
+def heat_map_height(found: WeightMatrix) -> float:
+    """Return how many inches high a heat map is: as its shape asks for, within bounds."""
     rows, columns = found.matrix.shape
     return float(np.clip(4.6 * rows / columns, 1.5, 3.4))
 
 
-def _heat_map(ax: Any, theme: Theme, found: WeightMatrix, reach: float) -> None:
+def heat_map(ax: Any, theme: Theme, found: WeightMatrix, reach: float) -> None:
+    """Draw a matrix as colours from ``-reach`` to ``reach``, with its bias as a strip below."""
     rows, columns = found.matrix.shape
     look: dict[str, Any] = {
         "cmap": theme.diverging, "vmin": -reach, "vmax": reach, "aspect": "auto",
@@ -208,7 +210,7 @@ def _images(
 ) -> Figure:
     found = weight_images(model, shape, layer)
     tiles = found.images[:most]
-    largest = _reach(found.images)
+    largest = reach_of(found.images)
     rows, columns = _grid(len(tiles))
     figure, drawn, look = panels(ax, theme, rows, columns, (1.15 * columns + 0.9, 1.3 * rows + 0.9))
     image = None
@@ -217,7 +219,7 @@ def _images(
         if number >= len(tiles):
             place.set_axis_off()
             continue
-        reach = largest if scale == "shared" else _reach(tiles[number])
+        reach = largest if scale == "shared" else reach_of(tiles[number])
         image = _tile(place, look, tiles[number], reach)
         place.set_title(str(number), fontsize=SMALL - 1, color=look.muted, pad=2)
     told = f"{found.name}: the weights of {_some(len(tiles), len(found.images), 'unit')}"
@@ -304,7 +306,7 @@ def filters(
     written = (fits if numbers is None else bool(numbers)) and not (joined and channels == 3)
     size = _size(rows, columns, found, joined, written)
     figure, drawn, look = panels(ax, theme, rows, columns, size)
-    reach, image = _reach(found.kernels), None
+    reach, image = reach_of(found.kernels), None
     for number, place in enumerate(drawn.flat):
         bare(place)
         row, column = divmod(number, columns)
