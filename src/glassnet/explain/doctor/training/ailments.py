@@ -25,6 +25,8 @@ class Ailment(ABC):
     """``"model"``, ``"history"``, ``"data"``, or ``"run"``: data that the network can be run on."""
     why: ClassVar[str]
     source: ClassVar[str] = ""
+    fallback: ClassVar[bool] = False
+    """Whether it is looked for only where nothing else was found."""
 
     @abstractmethod
     def examine(self, case: Case) -> Finding | None:
@@ -42,9 +44,7 @@ class Ailment(ABC):
     def found(self, severity: str, *evidence: str, remedy: str, **told: Any) -> Finding:
         """Return a finding of this ailment."""
         why = told.pop("why", self.why)
-        return Finding(
-            self.name, severity, evidence, why, remedy, source=self.source, **told
-        )
+        return Finding(self.name, severity, evidence, why, remedy, source=self.source, **told)
 
 
 def ailment(cls: type[Ailment]) -> type[Ailment]:

@@ -1,4 +1,4 @@
-"""The patient: a model, how its run went, a sample of its data, and what can be measured of them."""
+"""The patient: a model, how its run went, a sample of its data, and what they show."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from glassnet.explain.doctor.training.heads import Head, activation_of
 from glassnet.explain.evaluation import wide
 from glassnet.graph.recording import recording
 from glassnet.inspection.signals import Signal, Signals, signals
-from glassnet.models.compiled import by_output, leaves_by_output
+from glassnet.models.compiled import leaves_by_output
 from glassnet.models.data import Batch
 from glassnet.models.model import Model
 from glassnet.models.steps import placeholders, record_loss
@@ -190,8 +190,18 @@ class Case:
 
     @property
     def skill(self) -> float | None:
-        """How much better than the best constant guess the network is on the training data."""
-        return None if self.head is None else self.head.skill
+        """How much better than the best constant guess the network is on the training data.
+
+        The better of what it gives now and of the last epoch's mean: the moving averages of batch
+        normalization lag behind, dropout makes the epoch's mean worse.
+        """
+        head, loss = self.head, self.log("loss")
+        if head is None:
+            return None
+        found = [head.skill]
+        if len(loss) and head.base > 1e-12:
+            found.append(1.0 - float(loss[-1]) / head.base)
+        return max((s for s in found if np.isfinite(s)), default=float("-inf"))
 
     @cached_property
     def validation_head(self) -> Head | None:
@@ -216,7 +226,7 @@ class Case:
     def point(self) -> Point | None:
         """The loss as a function of the weights, where they stand now."""
         data = self.small
-        if not self.runs or not self.finite_weights or not self.model.trainable_weights:
+        if not self.runs or not self.model.trainable_weights:
             return None
         return point_of_model(self.model, data.x, data.y, data.sample_weight, True)
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from glassnet.engines import Program
 from glassnet.explain.doctor.training.ailments import Ailment, ailment, listed
-from glassnet.explain.doctor.training.case import Case, has_kernel, size_of
+from glassnet.explain.doctor.training.case import Case, size_of
 from glassnet.explain.doctor.training.report import Finding
 from glassnet.explain.evaluation import wide
 from glassnet.graph.order import topological
@@ -106,7 +107,9 @@ class UnscaledInputs(Ailment):
             return ""
         found = int(np.argmax(sizes * dense))
         if sizes[found] > LARGE:
-            return f"Feature {found} of {name} is large: its root mean square is {sizes[found]:.3g}."
+            return (
+                f"Feature {found} of {name} is large: its root mean square is {sizes[found]:.3g}."
+            )
         spread = varying[dense].max() / varying[dense].min()
         if spread > 100:
             least = int(np.flatnonzero(dense)[np.argmin(varying[dense])])
@@ -157,8 +160,6 @@ def raw_inputs(case: Case) -> list[tuple[str, np.ndarray]]:
     named = [name for name, _ in case.inputs()]
     if not found:
         return []
-    from glassnet.engines import Program
-
     values = Program(inputs, [t for t, _ in found]).run(*flatten(case.small.x))
     several = len(named) > 1 or any(t.op is not None for t, _ in found)
     return [
@@ -239,7 +240,8 @@ class Leakage(Ailment):
     )
 
     def examine(self, case: Case) -> Finding | None:
-        assert case.data is not None and case.validation is not None
+        assert case.data is not None
+        assert case.validation is not None
         train, held = _rows(case.data.x), _rows(case.validation.x)
         known = set(train)
         shared = sum(row in known for row in held)

@@ -74,8 +74,12 @@ def diagnose_training(
     elif record is not None and record.validation is not None:
         validation = Batch(*record.validation)
     case = Case(model, history, data, validation, size, np.random.default_rng(seed))
-    found, looked, skipped = [], [], []
-    for known in AILMENTS:
+    found: list[tuple[tuple[bool, float], Finding]] = []
+    looked: list[str] = []
+    skipped: list[str] = []
+    for known in sorted(AILMENTS, key=lambda one: (one.fallback, one.order)):
+        if known.fallback and found:
+            continue
         if not known.can_examine(case):
             skipped.append(known.name)
             continue

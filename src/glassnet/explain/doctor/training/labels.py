@@ -9,6 +9,7 @@ from glassnet.explain.doctor.training.case import Case
 from glassnet.explain.doctor.training.heads import Head
 from glassnet.explain.doctor.training.report import Finding
 from glassnet.explain.evaluation import wide
+from glassnet.layers import Embedding
 from glassnet.nest import flatten
 
 MAJORITY = 0.8
@@ -105,7 +106,9 @@ class UnrelatedLabels(Ailment):
         "If y does not depend on x, the best prediction is p(y), whatever x is: the loss ends at "
         "the entropy of the labels, and below it only by learning by heart."
     )
-    source = 'C. Zhang et al., "Understanding deep learning requires rethinking generalization", 2017'
+    source = (
+        'C. Zhang et al., "Understanding deep learning requires rethinking generalization", 2017'
+    )
 
     def examine(self, case: Case) -> Finding | None:
         head = case.head
@@ -118,9 +121,9 @@ class UnrelatedLabels(Ailment):
         held = case.validation_head
         if held is not None and held.skill > 0.05:
             return None  # what was learnt holds for others too
-        x = np.concatenate(
-            [wide(a).reshape(len(a), -1) for a in flatten(case.data.x) if a is not None], axis=1
-        )
+        if any(isinstance(layer, Embedding) for layer in case.model.layers):
+            return None  # numbers that stand for words are no measures
+        x = features(case)
         bound = chance + 2.5 * np.sqrt(chance * (1 - chance) / len(x))
         scores = [neighbours(x, head.labels), ridge(x, head.labels, case.rng)]
         if max(scores) > bound:
@@ -137,6 +140,13 @@ class UnrelatedLabels(Ailment):
             numbers={"neighbours": scores[0], "linear": scores[1], "chance": chance},
             born=True,
         )
+
+
+def features(case: Case) -> np.ndarray:
+    """Return all inputs of the sample as one matrix."""
+    assert case.data is not None
+    leaves = [wide(a) for a in flatten(case.data.x) if a is not None]
+    return np.concatenate([a.reshape(len(a), -1).astype(np.float64) for a in leaves], axis=1)
 
 
 def neighbours(x: np.ndarray, labels: np.ndarray) -> float:

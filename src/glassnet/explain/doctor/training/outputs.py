@@ -1,4 +1,4 @@
-"""Ailments of the output: what the last activation, the loss and the metrics make of the targets."""
+"""Ailments of the output: what last activation, loss and metrics make of the targets."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ class UnscaledTargets(Ailment):
                 continue
             y = wide(head.y)
             size = float(np.sqrt(np.mean(y**2)))
-            skill = head.skill
+            skill = case.skill if case.skill is not None else head.skill
             if (1e-3 < size < 30.0) or size == 0 or skill > 0.2:
                 continue
             return self.found(

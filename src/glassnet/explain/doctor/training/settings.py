@@ -219,7 +219,7 @@ class Penalty(Ailment):
 
     def examine(self, case: Case) -> Finding | None:
         head, decay = case.head, getattr(case.model.optimizer, "weight_decay", None) or 0.0
-        if head is None or head.skill != head.skill or head.skill > 0.5:
+        if head is None or case.skill is None or case.skill > 0.5:
             return None
         penalty, first = case.penalty, self._first(case)
         if not case.model.losses and not decay:
@@ -277,6 +277,7 @@ class TooFewSteps(Ailment):
     name = "too few steps"
     order = 30
     needs = "run"
+    fallback = True
     why = (
         "The loss falls by about η‖∇J‖² a step: so many steps are needed as the way is long, "
         "whatever the number of epochs."

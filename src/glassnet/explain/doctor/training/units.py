@@ -11,6 +11,8 @@ from glassnet.inspection.signals import Signal, Signals
 from glassnet.layers import ReLU
 
 HALF = 0.5
+NARROW = 8
+"""The units of a layer below which a share of them tells little."""
 FEW = 16
 """Below so many examples a unit that is merely choosy looks dead."""
 WELL = 0.9
@@ -43,10 +45,15 @@ class DeadUnits(Ailment):
     source = 'L. Lu et al., "Dying ReLU and initialization", 2019; K. He et al., 2015'
 
     def examine(self, case: Case) -> Finding | None:
-        now = self._dead(case.signals)
-        if not now or case.examples < FEW:
+        if case.examples < FEW:
             return None
-        first = self._dead(case.first_signals)
+        poor = case.skill is None or not case.skill > 0.5
+        first = self._dead(case.first_signals, poor)
+        now = self._dead(case.signals, poor)
+        if well(case):  # what is left does the work
+            now = {name: share for name, share in now.items() if share > 0.9 or name in first}
+        if not now:
+            return None
         born = bool(set(now) & set(first))
         worst = max(now.values())
         told = [
@@ -62,26 +69,30 @@ class DeadUnits(Ailment):
             remedy="Begin with He initialisation and biases of 0"
             + (", take a smaller learning rate" if not born else "")
             + "; or a unit with a slope below 0.",
-            code="Dense(..., kernel_initializer='he_normal')\n"
-            "LeakyReLU(0.1)  # in place of relu",
+            code="Dense(..., kernel_initializer='he_normal')\nLeakyReLU(0.1)  # in place of relu",
             layers=tuple(now),
-            numbers={name: share for name, share in now.items()},
+            numbers=dict(now),
             born=born,
         )
 
     @staticmethod
-    def _dead(signals: Signals | None) -> dict[str, float]:
-        """By layer, the share of dead units, where it is half or more.
+    def _dead(signals: Signals | None, poor: bool) -> dict[str, float]:
+        """By layer, the share of dead units, where it is more than it need be.
 
-        A ReLU net has some at all times (its units are choosy, and pictures have empty borders);
-        when half of a layer is gone it is another, narrower net.
+        A unit with symmetric weights and no bias is born dead with probability ½ at most (Lu et
+        al.): when all examples lie on one side of 0, such as raw measures do. So n units show a
+        share of ½ ± √(1/4n) at worst with no harm done; a network that has learnt little is blamed
+        from ½ on. Narrow layers count when all is dead.
         """
         found = {}
         for signal in signals or ():
-            if is_relu(signal) and np.isfinite(signal.outputs).all():
-                dead = float(np.mean((units(signal, signal.outputs) == 0).all(axis=0)))
-                if dead >= HALF:
-                    found[signal.name] = dead
+            if not is_relu(signal) or not np.isfinite(signal.outputs).all():
+                continue
+            columns = units(signal, signal.outputs)
+            dead = float(np.mean((columns == 0).all(axis=0)))
+            bound = HALF if poor else HALF + 2 * np.sqrt(0.25 / columns.shape[1])
+            if dead >= (min(bound, 1.0) if columns.shape[1] >= NARROW else 1.0):
+                found[signal.name] = dead
         return found
 
 
@@ -125,6 +136,8 @@ class Saturated(Ailment):
         found = {}
         for signal in list(signals or ())[:-1]:
             share = signal.saturated
+            if signal.outputs.shape[-1] < NARROW:
+                continue  # few units have to decide
             if share is not None and share >= HALF and np.isfinite(signal.outputs).all():
                 found[signal.name] = share
         return found
