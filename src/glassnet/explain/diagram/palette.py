@@ -106,6 +106,8 @@ def style_of(theme: str | None) -> str:
         f"{around} .curve.two{{stroke-dasharray:5 3}}",
         f"{around} .curve.three{{stroke-dasharray:1.5 3;stroke-linecap:round}}",
         f"{around} .curve.four{{stroke-dasharray:7 3 1.5 3}}",
+        f"{around} .curve.gap{{stroke-dasharray:none}}",
+        f"{around} .ring{{fill:none;stroke-width:1.8}}",
     ]
     known = {"light": LIGHT, "dark": DARK, "page": AROUND}
     rules += _coloured(around, known.get(theme or "", LIGHT))
@@ -134,7 +136,7 @@ def _coloured(around: str, palette: Palette) -> Iterator[str]:
         yield f"{here} .full{{fill:{edge}}}"
         yield f"{here} .line{{fill:none;stroke:{edge};stroke-width:1.6}}"
     for number, colour in zip(("one", "two", "three", "four"), palette.curves, strict=True):
-        yield f"{around} .curve.{number}{{stroke:{colour}}}"
+        yield f"{around} .curve.{number},{around} .ring.{number}{{stroke:{colour}}}"
         yield f"{around} .dot.{number}{{fill:{colour}}}"
 
 
