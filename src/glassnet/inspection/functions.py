@@ -10,11 +10,17 @@ from typing import Any
 import numpy as np
 
 from glassnet import activations
-from glassnet.calculus import vjp
 from glassnet.checks import number, whole
+from glassnet.engines import Program
+from glassnet.graph.derivative import gradients
+from glassnet.graph.dimension import Dim
+from glassnet.graph.recording import as_tensor, recording
+from glassnet.graph.tensor import Placeholder
+from glassnet.ops import ones_like
 from glassnet.ops.joining import stack
 
 Vector = np.ndarray
+Both = Callable[[Vector], tuple[Vector, Vector]]
 
 REACH, POINTS = (-4.0, 4.0), 801
 """From where to where, and at how many points, a curve is computed."""
@@ -138,8 +144,9 @@ def activation_curve(
     last = number(reach[1] if high is None else high, f"{what}: high", above=first)
     z = np.linspace(first, last, whole(points, f"{what}: points", least=3))
     along, call, inputs = _line(name, g)
-    values, slopes = _both(along, z)
-    return ActivationCurve(name, call, z, values, slopes, _breaks(along, z), inputs)
+    both = _recorded(along)
+    values, slopes = both(z)
+    return ActivationCurve(name, call, z, values, slopes, _breaks(both, z), inputs)
 
 
 def activation_curves(
@@ -194,20 +201,28 @@ def _written(name: str) -> str:
     return f"{name}(z{values})"
 
 
-def _both(g: Callable[[Any], Any], z: Vector) -> tuple[Vector, Vector]:
-    """g(z) and dg/dz: each entry of z touches one entry of g alone."""
-    value, pull = vjp(lambda v: g(v) * 1.0, z)
-    (slope,) = pull(np.ones_like(z))
-    return np.asarray(value), np.asarray(slope)
+def _recorded(g: Callable[[Any], Any]) -> Both:
+    """Return what gives g(z) and dg/dz: each entry of z touches one entry of g alone."""
+    hole = Placeholder((Dim.named("m"),), np.dtype(np.float64), name="z")
+    with recording():
+        value = as_tensor(g(hole)) * 1.0  # an activation may hand on z itself
+        (slope,) = gradients([value], [hole], [ones_like(value)])
+    program = Program([hole], [value, slope])
+
+    def both(z: Vector) -> tuple[Vector, Vector]:
+        found = program.run(z)
+        return np.array(found[0]), np.array(found[1])
+
+    return both
 
 
-def _breaks(g: Callable[[Any], Any], z: Vector) -> tuple[Break, ...]:
+def _breaks(both: Both, z: Vector) -> tuple[Break, ...]:
     """The places where g or its derivative jumps, and the limits there."""
-    found = sorted({p for part in (0, 1) for p in _abrupt(z, lambda v, k=part: _both(g, v)[k])})
+    found = sorted(_abrupt(z, lambda v: both(v)[0]) + _abrupt(z, lambda v: both(v)[1]))
     apart = [p for i, p in enumerate(found) if i == 0 or p - found[i - 1] > _NEAR]
     breaks = []
     for place in apart:
-        values, slopes = _both(g, np.array([place - _NEAR, place + _NEAR]))
+        values, slopes = both(np.array([place - _NEAR, place + _NEAR]))
         breaks.append(Break(place, (values[0], values[1]), (slopes[0], slopes[1])))
     return tuple(breaks)
 

@@ -113,14 +113,14 @@ def activations(
 
 def _curves(ax: Any, look: Theme, curve: ActivationCurve, small: bool = False) -> None:
     width, size = (1.6, 4.0) if small else (2.4, 7.0)
-    for axis in (ax.axhline, ax.axvline):
-        axis(0.0, color=look.faint, linewidth=1.0, zorder=1)
     solid, dashed = look.colour(_FUNCTION), look.colour(_DERIVATIVE)
     ax.plot(*curve.pieces("values"), color=solid, linewidth=width, label=curve.call, zorder=3)
     ax.plot(
         *curve.pieces("slopes"), color=dashed, linestyle=(0, (4, 1.6)), linewidth=width * 0.85,
         label="derivative", zorder=3.5,
     )  # fmt: skip
+    for axis in (ax.axhline, ax.axvline):
+        axis(0.0, color=look.faint, linewidth=1.0, zorder=1)
     for b in curve.breaks:
         _circles(ax, look, b.place, b.slopes, dashed, size)
         if b.jumps:

@@ -102,6 +102,7 @@ def _curve(ax: Any, theme: str | Theme, found: LossLandscape) -> Any:
 
 def _contours(ax: Any, theme: str | Theme, found: LossLandscape) -> Any:
     ax, look = axes(ax, theme, (6.3, 5.2))
+    assert found.b is not None
     filled = draw_contours(ax, look, found.a, found.b, found.losses)
     draw_scale(ax, look, filled, "loss")
     _star(ax, look, (0.0, 0.0), "the model")

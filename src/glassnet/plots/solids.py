@@ -88,7 +88,7 @@ def surface(
         xlabel=found.plane.labels[0], ylabel=found.plane.labels[1], zlabel=_height(found, number)
     )
     drawn.set_title(_title(found, number) + held_told(found.plane), fontsize=TITLE)
-    return drawn  # type: ignore[no-any-return]
+    return drawn
 
 
 def _chosen(found: Boundary, which: int | str | None) -> int:
