@@ -71,16 +71,15 @@ _use_readers(_explain)
 _use_display(lambda tensor: _explain().tensor_html(tensor))
 
 
-_LAZY = {
-    "explain": "glassnet.explain",
-    "inspection": "glassnet.inspection",
-    "plots": "glassnet.plots",
-    "testing": "glassnet.testing",
-}
+_LAZY_MODULES = ("explain", "inspection", "plots", "testing")
 """Modules loaded when first asked for, so that an import stays quick."""
+_READERS = ("check_gradients", "diagnose", "diagnose_training")
+"""Functions of `glassnet.explain` that stand here too."""
 
 
 def __getattr__(name: str) -> _Any:
-    if name in _LAZY:
-        return _import_module(_LAZY[name])
+    if name in _LAZY_MODULES:
+        return _import_module(f"glassnet.{name}")
+    if name in _READERS:
+        return getattr(_explain(), name)
     raise AttributeError(f"module 'glassnet' has no attribute {name!r}")

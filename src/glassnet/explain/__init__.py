@@ -8,6 +8,9 @@ from glassnet.explain.curvature import CurvatureReport as CurvatureReport
 from glassnet.explain.curvature import curvature as curvature
 from glassnet.explain.derivation import Derivation as Derivation
 from glassnet.explain.derivation import derive as derive
+from glassnet.explain.doctor.diagnosis import Diagnosis as Diagnosis
+from glassnet.explain.doctor.diagnosis import Mistake as Mistake
+from glassnet.explain.doctor.diagnosis import diagnose as diagnose
 from glassnet.explain.doctor.gradient_report import GradientFinding as GradientFinding
 from glassnet.explain.doctor.gradient_report import GradientReport as GradientReport
 from glassnet.explain.doctor.gradients import check_gradients as check_gradients

@@ -165,7 +165,7 @@ _TRIALS: tuple[tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], str], ..
 
 # --- the largest ------------------------------------------------------------------------------
 def _lowest(dtype: np.dtype) -> float:
-    return -np.inf if dtype.kind == "f" else 0 if dtype.kind == "b" else np.iinfo(dtype).min
+    return -np.inf if dtype.kind in "fc" else 0 if dtype.kind == "b" else np.iinfo(dtype).min
 
 
 class MaxPool(Pooling):

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from glassnet.explain.batches import batch_for
 from glassnet.explain.derivation import Derivation
-from glassnet.explain.doctor.diagnosis.walk import Walk
-from glassnet.explain.evaluation import Evaluation, wide_op
+from glassnet.explain.doctor.diagnosis.variant import Arrays, Variant
+from glassnet.explain.doctor.diagnosis.walk import ImpossibleSlipError, Walk
+from glassnet.explain.evaluation import Evaluation, wide, wide_op
 from glassnet.explain.naming import Names
 from glassnet.explain.recorded import Call, RecordedStep
 from glassnet.graph.dtypes import is_float
@@ -19,7 +21,8 @@ from glassnet.graph.op import Op
 from glassnet.graph.order import topological
 from glassnet.graph.tensor import STEP, Constant, Tensor
 from glassnet.graph.variable import Variable
-from glassnet.models.data import Batch
+from glassnet.nest import flatten
+from glassnet.notation import Notation
 
 if TYPE_CHECKING:
     from glassnet.models.model import Model
@@ -105,15 +108,23 @@ class Case:
         self.walk = Walk(self.values, self.step.cost, wrt, np.asarray(1.0))
 
     @classmethod
-    def of_model(cls, model: Model, batch: Batch, notation: Any) -> Case:
-        """Return the case of a compiled model on a batch."""
+    def of_model(cls, model: Model, x: Any, y: Any, notation: Notation) -> Case:
+        """Return the case of a compiled model on a batch.
+
+        Raises:
+            ValueError: where the model is not compiled, or the batch does not fit.
+        """
+        batch = batch_for(model, x, y, "diagnose()")
         derivation = Derivation(model, batch, notation, with_numbers=True)
         rate = getattr(model.optimizer, "learning_rate", 0.0)
         try:
             rate = float(np.asarray(rate))
         except (TypeError, ValueError):
             rate = 0.0
-        values = derivation.evaluation
+        # The person computed with the arrays as they are, not rounded to the model's float type.
+        exact = [wide(a) for a in (*flatten(x), *flatten(y)) if a is not None]
+        leaves = (*derivation.recorded.inputs, *derivation.recorded.targets)
+        values = derivation.evaluation.with_leaves(dict(zip(leaves, exact, strict=True)))
         return cls(derivation.recorded, values, derivation.names, derivation, values.examples, rate)
 
     # --- names --------------------------------------------------------------------------------
@@ -133,6 +144,10 @@ class Case:
 
     def name(self, node: Tensor) -> str:
         """What a node is called; where it has no name, after the next one that has."""
+        while id(node) not in self.names.of and len(node.inputs) == 1:
+            if not np.array_equal(self.values[node], self.values[node.inputs[0]]):
+                break
+            node = node.inputs[0]  # the same numbers in another type
         while id(node) not in self.names.of:
             users = self.walk.users(node)
             if len(users) != 1:
@@ -170,7 +185,7 @@ class Case:
         if len(call.outputs) != 1:
             return
         after = call.outputs[0]
-        within = [n for n in _between(call)]
+        within = list(_between(call))
         before = next((n for n in within if n.symbol == "Z"), None)
         if before is None and len(call.inputs) == 1 and not call.layer._weights:
             before = call.inputs[0]
@@ -228,6 +243,56 @@ class Case:
             for source in node.inputs:
                 first.setdefault(id(source), place[id(node)])
         return sorted(named, key=lambda pair: -first.get(id(pair[1]), 0))
+
+    def predicted(self, variant: Variant | None, names: Sequence[str]) -> Arrays:
+        """Return the gradients that a mistake gives, by name; the right ones for None.
+
+        Raises:
+            ImpossibleSlipError: where nobody can have made it here.
+        """
+        walk = self.walk
+        try:
+            if variant is not None and (variant.changes or variant.moved):
+                values = self.values.with_leaves(variant.moved) if variant.moved else None
+                walk = walk.changed(variant.changes, values)
+            found = {name: np.asarray(walk[self.by_derivative[name]]) for name in names}
+            for after in variant.after if variant is not None else ():
+                found = after(found)
+        except (ValueError, IndexError) as error:  # a wrong rule on arrays that do not fit it
+            raise ImpossibleSlipError from error
+        return found
+
+    def variants(self, names: list[str]) -> Iterable[Variant]:
+        """The catalogue of mistakes in this network."""
+        from glassnet.explain.doctor.diagnosis.catalogue import variants_of
+
+        return variants_of(self, names)
+
+    def is_weight(self, name: str) -> bool:
+        """Whether a derivative is by a weight."""
+        return isinstance(self.by_derivative[name], Variable)
+
+    def output_sizes(self) -> list[int]:
+        """How many numbers the network predicts for an example, for each output."""
+        return [int(np.prod(self.values[read].shape[1:])) for read, _, _ in self.losses]
+
+    def positions(self, name: str) -> list[int]:
+        """At how many positions of one example a weight is used, for each use."""
+        shapes = [self.values[u].shape for u in self.walk.users(self.by_derivative[name])]
+        return [int(np.prod(shape[1:-1])) for shape in shapes if len(shape) > 2]
+
+    @cached_property
+    def squared(self) -> bool:
+        """Whether the loss is a squared error: its derivative a multiple of A − Y."""
+        for read, _, target in self.losses:
+            slope, y = self.walk[read], self.values[target]
+            if y.size == slope.size and is_float(target.dtype):
+                error = self.values[read] - y.reshape(slope.shape)
+                factor = 2.0 / (self.examples if self.averaged else 1)
+                ratios = [factor, factor / max(slope[0].size, 1)]
+                if any(np.allclose(slope, r * error) for r in ratios):
+                    return True
+        return False
 
     @cached_property
     def averaged(self) -> bool:

@@ -6,10 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations_with_replacement, pairwise
 
-import numpy as np
-
-from glassnet.explain.doctor.diagnosis.case import Case
 from glassnet.explain.doctor.diagnosis.matching import Match
+from glassnet.explain.doctor.diagnosis.plain import AnyCase
 
 SAME = 2e-4
 """Factors that differ by no more than this, relatively, are one."""
@@ -43,7 +41,7 @@ class Scaled:
     compounding: bool = False
 
 
-def known_factors(case: Case) -> list[Factor]:
+def known_factors(case: AnyCase) -> list[Factor]:
     """Return the factors that mean something for this network and batch."""
     m = float(case.examples)
     found = [
@@ -78,7 +76,7 @@ def known_factors(case: Case) -> list[Factor]:
     return found
 
 
-def _of_the_batch(case: Case, m: float) -> Iterator[Factor]:
+def _of_the_batch(case: AnyCase, m: float) -> Iterator[Factor]:
     if case.averaged:
         yield Factor(
             m, "1/m missing",
@@ -113,10 +111,9 @@ def _of_the_batch(case: Case, m: float) -> Iterator[Factor]:
         )  # fmt: skip
 
 
-def _of_outputs(case: Case) -> Iterator[Factor]:
-    for read, _, _ in case.losses:
-        shape = case.values[read].shape
-        n = float(np.prod(shape[1:]))
+def _of_outputs(case: AnyCase) -> Iterator[Factor]:
+    for size in case.output_sizes():
+        n = float(size)
         if n <= 1:
             continue
         m = float(case.examples)
@@ -143,7 +140,7 @@ def _of_outputs(case: Case) -> Iterator[Factor]:
 
 
 # --- reading ----------------------------------------------------------------------------------
-def read(case: Case, found: Mapping[str, Match], names: Sequence[str]) -> list[list[Scaled]]:
+def read(case: AnyCase, found: Mapping[str, Match], names: Sequence[str]) -> list[list[Scaled]]:
     """Return the readings of the factors as mistakes, the likeliest first; none where they tell
     nothing that could be one or two mistakes.
 
@@ -192,7 +189,7 @@ def _same(a: float, b: float) -> bool:
 
 
 def meanings(
-    case: Case, value: float, names: Sequence[str], known: Sequence[Factor]
+    case: AnyCase, value: float, names: Sequence[str], known: Sequence[Factor]
 ) -> list[list[Factor]]:
     """Return what a factor may mean: one mistake, else two, else a number nobody knows."""
     if value == 0:
@@ -215,29 +212,24 @@ def meanings(
         "look for a factor of that size", 3.0)]]  # fmt: skip
 
 
-def _of_places(case: Case, names: Sequence[str]) -> Iterator[Factor]:
+def _of_places(case: AnyCase, names: Sequence[str]) -> Iterator[Factor]:
     """Factors by the number of places that share a weight: the positions of an image."""
     for name in names:
-        node = case.by_derivative[name]
-        for user in case.walk.users(node):
-            shape = case.values[user].shape
-            places = float(np.prod(shape[1:-1])) if len(shape) > 2 else 1.0
-            if places > 1:
-                yield Factor(
-                    1 / places, "mean over positions for their sum",
-                    f"{{names}} is {int(places)} times too small: a mean over the positions where "
-                    "each of them adds its part", "sum over the positions", 1.2,
-                )  # fmt: skip
-                both = 1 / (places * case.examples)
-                yield Factor(
-                    both, "mean over positions for their sum",
-                    f"{{names}} is {int(1 / both)} times too small: a mean over examples and "
-                    "positions where the sum belongs", "sum over examples and positions", 1.2,
-                )  # fmt: skip
+        for count in case.positions(name):
+            for by, over in (
+                (count, "positions"),
+                (count * case.examples, "examples and positions"),
+            ):
+                if count > 1:
+                    yield Factor(
+                        1 / by, "mean over positions for their sum",
+                        f"{{names}} is {by} times too small: a mean over {over} where each of them "
+                        "adds its part", f"sum over the {over}", 1.2,
+                    )  # fmt: skip
 
 
 def _compounding(
-    case: Case, found: Mapping[str, Match], names: Sequence[str], known: Sequence[Factor]
+    case: AnyCase, found: Mapping[str, Match], names: Sequence[str], known: Sequence[Factor]
 ) -> list[Scaled] | None:
     """A factor at every layer on the way down: 1, c, c² …, from the last layer to the first."""
     by_layer: dict[str, list[float]] = {}

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from glassnet.explain.doctor.diagnosis.case import Case
 from glassnet.explain.doctor.diagnosis.factors import Scaled, read
 from glassnet.explain.doctor.diagnosis.matching import Match, Tolerance, matches
-from glassnet.explain.doctor.diagnosis.variant import Variant, predicted
+from glassnet.explain.doctor.diagnosis.plain import AnyCase
+from glassnet.explain.doctor.diagnosis.variant import Variant
 from glassnet.explain.doctor.diagnosis.walk import ImpossibleSlipError
 
 PATIENCE = 30.0
@@ -67,12 +67,12 @@ class Search:
     """
 
     def __init__(
-        self, case: Case, given: Mapping[str, np.ndarray], variants: Iterable[Variant]
+        self, case: AnyCase, given: Mapping[str, np.ndarray], variants: Iterable[Variant]
     ) -> None:
         self.case, self.given = case, dict(given)
         self.names = list(given)
         self.tolerance = Tolerance.for_arrays(given)
-        self.base = predicted(case, None, self.names)
+        self.base = case.predicted(None, self.names)
         self.right = matches(self.given, self.base, self.tolerance)
         self.variants = list(variants)
         self._tried: list[tuple[Variant, dict[str, np.ndarray], dict[str, Match]]] = []
@@ -102,7 +102,7 @@ class Search:
 
     def _predicted(self, variant: Variant) -> dict[str, np.ndarray] | None:
         try:
-            return predicted(self.case, variant, self.names)
+            return self.case.predicted(variant, self.names)
         except ImpossibleSlipError:
             return None
 

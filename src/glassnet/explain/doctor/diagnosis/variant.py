@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from glassnet.explain.doctor.diagnosis.walk import Changes, ImpossibleSlipError, Walk
+from glassnet.explain.doctor.diagnosis.walk import Changes
 from glassnet.graph.tensor import Tensor
-
-if TYPE_CHECKING:
-    from glassnet.explain.doctor.diagnosis.case import Case
 
 Arrays = dict[str, np.ndarray]
 After = Callable[[Arrays], Arrays]
@@ -57,29 +53,6 @@ class Variant:
             self, changes=changes, moved={**self.moved, **other.moved},
             after=self.after + other.after, weight=self.weight + other.weight,
         )  # fmt: skip
-
-
-def predicted(case: Case, variant: Variant | None, names: Sequence[str]) -> Arrays:
-    """Return the gradients that a mistake gives, by name.
-
-    Raises:
-        ImpossibleSlipError: where it can't be run.
-    """
-    walk: Walk = case.walk
-    if variant is not None and (variant.changes or variant.moved):
-        values = case.values
-        if variant.moved:
-            values = values.with_leaves(variant.moved)
-            walk = walk.changed(variant.changes, values)
-        else:
-            walk = walk.changed(variant.changes)
-    try:
-        found = {name: np.asarray(walk[case.by_derivative[name]]) for name in names}
-        for after in variant.after if variant is not None else ():
-            found = after(found)
-    except (ValueError, IndexError) as error:  # a wrong rule on arrays that do not fit it
-        raise ImpossibleSlipError from error
-    return found
 
 
 def together(variants: Sequence[Variant]) -> Variant | None:

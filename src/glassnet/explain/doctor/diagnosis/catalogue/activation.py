@@ -120,7 +120,8 @@ def _of_formulas(
             yield variant(
                 "g′ written for A, given Z",
                 f"In {where} the formula g′ = {text}, which holds for a = g(z), is given "
-                f"{case.name(block.before)} in the place of a.", f"give it A: {text} with a = {case.name(block.after)}",
+                f"{case.name(block.before)} in the place of a.",
+                f"give it A: {text} with a = {case.name(block.after)}",
                 lambda w, z, a, g, f=formula: g * f(z), 0.95,
             )  # fmt: skip
             yield variant(

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import combinations, permutations
+from itertools import combinations, pairwise, permutations
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from glassnet.explain.doctor.diagnosis.case import Case
 from glassnet.explain.doctor.diagnosis.variant import After, Arrays, Variant
-from glassnet.explain.doctor.diagnosis.walk import Changes, Walk
+from glassnet.explain.doctor.diagnosis.walk import Changes, Given, Walk
 from glassnet.graph.tensor import Tensor
+
+if TYPE_CHECKING:
+    from glassnet.explain.doctor.diagnosis.case import Case
 
 _MANY = 12
 """Of more gradients of one shape than this only neighbours are swapped."""
@@ -19,9 +22,14 @@ _MANY = 12
 def of_bookkeeping(case: Case, names: list[str]) -> Iterator[Variant]:
     """Yield the mistakes with finished gradients, and with sums over branches."""
     shapes = {name: case.values[case.by_derivative[name]].shape for name in names}
+    yield from of_arrays(names, shapes)
+    yield from _branches(case)
+
+
+def of_arrays(names: list[str], shapes: dict[str, tuple[int, ...]]) -> Iterator[Variant]:
+    """Yield the mistakes with finished arrays, whatever they are the gradients of."""
     yield from _swapped(names, shapes)
     yield from _transposed(names, shapes)
-    yield from _branches(case)
 
 
 def _swapped(names: list[str], shapes: dict[str, tuple[int, ...]]) -> Iterator[Variant]:
@@ -29,8 +37,7 @@ def _swapped(names: list[str], shapes: dict[str, tuple[int, ...]]) -> Iterator[V
     for name in names:
         alike.setdefault(tuple(n for n in shapes[name] if n != 1), []).append(name)
     for group in alike.values():
-        pairs = list(combinations(group, 2)) if len(group) <= _MANY else list(
-            zip(group, group[1:], strict=False))  # fmt: skip
+        pairs = list(combinations(group, 2) if len(group) <= _MANY else pairwise(group))
         for first, second in pairs:
             yield Variant(
                 "gradients of two weights swapped", f"{first} and {second} are swapped.",
@@ -115,7 +122,7 @@ def _branches(case: Case) -> Iterator[Variant]:
             )  # fmt: skip
 
 
-def _from_one(node: Tensor, user: Tensor):  # type: ignore[no-untyped-def]
+def _from_one(node: Tensor, user: Tensor) -> Given:
     def given(walk: Walk) -> np.ndarray:
         parts = [p for n, p in walk.rule(user, walk[user]) if n is node]
         return np.asarray(sum(parts[1:], parts[0]))

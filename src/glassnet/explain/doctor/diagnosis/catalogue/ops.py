@@ -23,7 +23,7 @@ def of_ops(case: Case, names: list[str]) -> Iterator[Variant]:
             continue
         for slip in node.op.slips():
             known = _told(case, node, slip)
-            about = _about(case, node)
+            about = _about(case, node, slip)
             yield Variant(
                 slip.kind, known[0], known[1], about, Changes(ways={id(node): Slipped(node, slip)}),
                 weight=slip.weight, harmless=slip.harmless, group=slip.mend,
@@ -61,9 +61,11 @@ def enumerate_parts(parts: list[Part], node: Tensor) -> Iterator[tuple[int, np.n
             yield i, left.pop(0)[1]
 
 
-def _about(case: Case, node: Tensor) -> str:
-    inputs = [i for i in node.inputs if is_float(i.dtype) and case.walk.asks(i)]
-    return f"d{case.name(inputs[-1] if inputs else node)}"
+def _about(case: Case, node: Tensor, slip: Slip) -> str:
+    """The derivative that the slip's sentence names first."""
+    places = sorted((slip.sentence.find(f"{{dx{i}}}"), i) for i in range(len(node.inputs)))
+    named = [i for found, i in places if found >= 0]
+    return f"d{case.name(node.inputs[named[0] if named else 0])}"
 
 
 def _told(case: Case, node: Tensor, slip: Slip) -> tuple[str, str]:

@@ -47,10 +47,10 @@ def _of_penalty(case: Case, node: Tensor, weight: Tensor) -> Iterator[Variant]:
         f"The derivative of the penalty of {W} is half of what it should be: the 2 of the square "
         "is missing.", 0.5, 1.1,
     )  # fmt: skip
-    yield variant("regularisation counted twice", f"The penalty of {W} is counted twice in d{W}.",
-                  2.0, 1.1)  # fmt: skip
-    yield variant("regularisation with the wrong sign",
-                  f"The derivative of the penalty of {W} has the wrong sign.", -1.0, 1.1)  # fmt: skip
+    told = f"The penalty of {W} is counted twice in d{W}."
+    yield variant("regularisation counted twice", told, 2.0, 1.1)
+    told = f"The derivative of the penalty of {W} has the wrong sign."
+    yield variant("regularisation with the wrong sign", told, -1.0, 1.1)
     m = float(case.examples)
     if m > 1:
         yield variant(

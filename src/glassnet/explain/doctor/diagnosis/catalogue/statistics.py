@@ -51,7 +51,7 @@ def _of_scale(case: Case, within: list[Tensor], where: str, about: str) -> Itera
     """σ² for σ, and the gradient of γ without X̂ or with X."""
     hat = next((n for n in within if n.symbol == "Xhat"), None)
     sigma = next((n for n in within if n.symbol == "sigma"), None)
-    if hat is None or sigma is None or sigma not in list(hat.inputs):
+    if hat is None or sigma is None or all(n is not sigma for n in hat.inputs):
         return
     place = next(i for i, n in enumerate(hat.inputs) if n is sigma)
 
