@@ -63,7 +63,20 @@ class Listing:
     language: str = "python"
 
 
-Block = Heading | Paragraph | Formula | Table | Listing
+@dataclass(frozen=True)
+class Drawing:
+    """A picture as SVG with the colours of the page around it.
+
+    Args:
+        svg: the picture; it holds no ``id`` and no rule that touches anything else.
+        words: what it shows, for formats without pictures.
+    """
+
+    svg: str
+    words: str
+
+
+Block = Heading | Paragraph | Formula | Table | Listing | Drawing
 
 
 @dataclass(frozen=True)

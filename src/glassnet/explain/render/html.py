@@ -6,7 +6,15 @@ import re
 from collections.abc import Iterator
 from html import escape
 
-from glassnet.explain.document import Document, Formula, Heading, Listing, Paragraph, Table
+from glassnet.explain.document import (
+    Document,
+    Drawing,
+    Formula,
+    Heading,
+    Listing,
+    Paragraph,
+    Table,
+)
 from glassnet.explain.render.inline import Code, Mathematics, plain, spans
 from glassnet.explain.render.mathml import math_html, math_of
 from glassnet.explain.render.style import CLASS, style_sheet
@@ -89,7 +97,7 @@ class _Page:
     def _attribute(self, name: str) -> str:
         return f' id="{name}"' if self.named else ""
 
-    def _block(self, block: Paragraph | Formula | Table | Listing) -> Iterator[str]:
+    def _block(self, block: Paragraph | Formula | Table | Listing | Drawing) -> Iterator[str]:
         match block:
             case Paragraph():
                 yield f"<p>{inline(block.text)}</p>"
@@ -101,6 +109,8 @@ class _Page:
                 code = escape(block.code.rstrip("\n"), quote=False)
                 language = escape(block.language)
                 yield f'<pre class="code" tabindex="0"><code class="language-{language}">{code}</code></pre>'  # noqa: E501
+            case Drawing():
+                yield f'<div class="drawing" tabindex="0">{block.svg}</div>'
 
     def _formula(self, formula: Formula) -> Iterator[str]:
         name = _identifier(formula.name) if formula.name else ""

@@ -5,7 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from glassnet.explain.document import Document, Formula, Heading, Listing, Paragraph, Table
+from glassnet.explain.document import (
+    Block,
+    Document,
+    Drawing,
+    Formula,
+    Heading,
+    Listing,
+    Paragraph,
+    Table,
+    literally,
+)
 from glassnet.explain.render.breaking import broken, sides, width_of
 from glassnet.explain.render.inline import Code, Mathematics, Span, plain, spans
 from glassnet.explain.render.parse import parse
@@ -100,7 +110,7 @@ def to_latex(document: Document) -> str:
     return text + "\n\n\\end{document}\n"
 
 
-def _block(block: Heading | Paragraph | Formula | Table | Listing) -> Iterator[str]:
+def _block(block: Block) -> Iterator[str]:
     match block:
         case Heading():
             section = _SECTIONS[min(max(block.level, 1), len(_SECTIONS)) - 1]
@@ -113,6 +123,8 @@ def _block(block: Heading | Paragraph | Formula | Table | Listing) -> Iterator[s
             yield from _table(block)
         case Listing():
             yield from _code(block.code.rstrip("\n").split("\n"))
+        case Drawing():
+            yield _inline(literally(block.words))
 
 
 def _inline(text: str) -> str:

@@ -12,7 +12,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from glassnet.explain.document import Document, Formula, Heading, Listing, Paragraph, Table
+from glassnet.explain.document import (
+    Block,
+    Document,
+    Drawing,
+    Formula,
+    Heading,
+    Listing,
+    Paragraph,
+    Table,
+    literally,
+)
 from glassnet.explain.render.breaking import Line, broken, sides, width_of
 from glassnet.explain.render.inline import Code, Mathematics, Span, spans
 from glassnet.explain.render.parse import parse
@@ -46,7 +56,7 @@ def to_markdown(document: Document) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _block(block: Heading | Paragraph | Formula | Table | Listing) -> str:
+def _block(block: Block) -> str:
     match block:
         case Heading():
             return f"{'#' * min(block.level + 1, 6)} {_inline(block.text)}"
@@ -58,6 +68,8 @@ def _block(block: Heading | Paragraph | Formula | Table | Listing) -> str:
             return "\n".join(_table(block))
         case Listing():
             return _fenced(block.code.rstrip("\n"), block.language)
+        case Drawing():
+            return _paragraph(literally(block.words))
 
 
 def _fenced(code: str, language: str = "") -> str:

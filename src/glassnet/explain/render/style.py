@@ -57,6 +57,8 @@ _DOCUMENT = """\
 & .step > .check { margin: .2rem 0 0 1.5rem; font-size: .88rem; color: var(--soft); }
 & .table { overflow-x: auto; margin: 1.25rem 0; }
 & table { border-collapse: collapse; font-size: .95rem; line-height: 1.4; }
+& .drawing { overflow-x: auto; margin: 1.25rem 0; }
+& .drawing svg { display: block; }
 & caption { text-align: left; padding-bottom: .5rem; color: var(--soft); }
 & th, & td { text-align: left; vertical-align: baseline; padding: .4rem 1.1rem .4rem 0;
   border-bottom: 1px solid var(--line); }
@@ -83,7 +85,8 @@ _DOCUMENT = """\
 @media print {
   & { max-width: none; padding: 0; font-size: 10.5pt; }
   & a { text-decoration: none; }
-  & .formula, & .table, & pre { overflow: visible; }
+  & .formula, & .table, & .drawing, & pre { overflow: visible; }
+  & .drawing svg { min-width: 0 !important; }
   & pre { white-space: pre-wrap; }
   & pre.code { border: 1px solid var(--line); background: none; }
 }

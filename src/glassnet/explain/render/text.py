@@ -5,7 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from glassnet.explain.document import Document, Formula, Heading, Listing, Paragraph, Table
+from glassnet.explain.document import (
+    Block,
+    Document,
+    Drawing,
+    Formula,
+    Heading,
+    Listing,
+    Paragraph,
+    Table,
+    literally,
+)
 from glassnet.explain.render.breaking import broken, sides
 from glassnet.explain.render.inline import Mathematics, plain, spans
 from glassnet.explain.render.parse import parse
@@ -97,7 +107,7 @@ def _words(text: str, width: int) -> Iterator[str]:
 
 
 def _block(
-    block: Heading | Paragraph | Formula | Table | Listing, width: int
+    block: Block, width: int
 ) -> Iterator[str]:  # fmt: skip
     match block:
         case Heading():
@@ -113,6 +123,8 @@ def _block(
             yield from _table(block, width)
         case Listing():
             yield from (f"    {line}" for line in block.code.rstrip("\n").split("\n"))
+        case Drawing():
+            yield from wrapped(literally(block.words), width)
 
 
 # -- formulas ----------------------------------------------------------------------------------
