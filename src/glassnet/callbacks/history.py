@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 from glassnet.callbacks.base import CALLBACKS, Callback
+
+_displays: list[Callable[[History], str]] = []
+
+
+def use_history_display(display: Callable[[History], str]) -> None:
+    """Name the function that shows a history in a notebook; `glassnet.models` calls this once."""
+    _displays[:] = [display]
 
 
 @dataclass
@@ -70,6 +79,9 @@ class History(Callback):
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "record": None}
+
+    def _repr_html_(self) -> str:
+        return _displays[0](self) if _displays else f"<code>{escape(repr(self))}</code>"
 
     def get_state(self) -> dict[str, Any]:
         return {

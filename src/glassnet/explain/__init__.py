@@ -6,6 +6,9 @@ from glassnet.explain.comparing import compare_optimizers as compare_optimizers
 from glassnet.explain.comparison import Comparison as Comparison
 from glassnet.explain.curvature import CurvatureReport as CurvatureReport
 from glassnet.explain.curvature import curvature as curvature
+from glassnet.explain.diagram import Diagram as Diagram
+from glassnet.explain.diagram import diagram as diagram
+from glassnet.explain.diagram import plot_model as plot_model
 from glassnet.explain.derivation import Derivation as Derivation
 from glassnet.explain.derivation import derive as derive
 from glassnet.explain.doctor.diagnosis import Diagnosis as Diagnosis
@@ -15,6 +18,7 @@ from glassnet.explain.doctor.gradient_report import GradientFinding as GradientF
 from glassnet.explain.doctor.gradient_report import GradientReport as GradientReport
 from glassnet.explain.doctor.gradients import check_gradients as check_gradients
 from glassnet.explain.doctor.gradients import true_gradients as true_gradients
+from glassnet.explain.notebook import history_html as history_html
 from glassnet.explain.notebook import model_html as model_html
 from glassnet.explain.notebook import tensor_html as tensor_html
 from glassnet.explain.notation import Notation as Notation

@@ -1,4 +1,4 @@
-"""What a model shows of itself: its derivation, its code. The readers stand above the models.
+"""What a model shows of itself: its derivation, its code, its picture. The readers stand above.
 
 Data flows one way, so this module does not know `glassnet.explain`: the package names it once, and
 it is loaded when it is first asked for.
@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+
+from glassnet.callbacks.history import use_history_display
+from glassnet.utils.pictures import use_plotter
 
 if TYPE_CHECKING:
     from glassnet.explain.derivation import Derivation
@@ -23,6 +26,11 @@ def use_readers(load: Callable[[], Any]) -> None:
 def readers() -> Any:
     """Return the module of readers."""
     return _readers[0]()
+
+
+# What stands below the models is shown by the same readers.
+use_history_display(lambda history: readers().history_html(history))
+use_plotter(lambda *args, **kwargs: readers().plot_model(*args, **kwargs))
 
 
 class Explained:

@@ -1,10 +1,13 @@
 """Figures, drawn with Matplotlib, which is imported when a figure is asked for."""
 
+from glassnet.plots.animation import animate as animate
 from glassnet.plots.boundaries import boundary as boundary
 from glassnet.plots.comparison import draw_losses as draw_losses
 from glassnet.plots.comparison import draw_paths as draw_paths
 from glassnet.plots.curves import learning_curves as learning_curves
 from glassnet.plots.descent import descent_paths as descent_paths
+from glassnet.plots.diagrams import Diagram as Diagram
+from glassnet.plots.diagrams import diagram as diagram
 from glassnet.plots.errors import residuals as residuals
 from glassnet.plots.errors import worst_examples as worst_examples
 from glassnet.plots.evaluation import calibration as calibration

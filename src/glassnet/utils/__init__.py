@@ -9,6 +9,7 @@ from glassnet.utils.batches import PyDataset as PyDataset
 from glassnet.utils.custom import custom_object_scope as custom_object_scope
 from glassnet.utils.custom import get_custom_objects as get_custom_objects
 from glassnet.utils.custom import register_keras_serializable as register_keras_serializable
+from glassnet.utils.pictures import plot_model as plot_model
 from glassnet.utils.session import clear_session as clear_session
 from glassnet.utils.session import is_keras_tensor as is_keras_tensor
 
