@@ -99,9 +99,7 @@ def test_roc_by_loop_with_ties() -> None:
     np.testing.assert_allclose(
         curve.false_positive_rates, [0, *(m / (1 - y).sum() for _, _, m in points)]
     )
-    pairs = [
-        1.0 if a > b else 0.5 if a == b else 0.0 for a in s[y == 1] for b in s[y == 0]
-    ]
+    pairs = [1.0 if a > b else 0.5 if a == b else 0.0 for a in s[y == 1] for b in s[y == 0]]
     assert curve.area == pytest.approx(np.mean(pairs))
     assert (curve.positives, curve.negatives) == (y.sum(), 60 - y.sum())
 

@@ -152,7 +152,9 @@ def test_several_outputs_are_chosen_by_name_or_place() -> None:
     a = gn.layers.Dense(1, name="a")(inputs)
     b = gn.layers.Dense(2, activation="softmax", name="b")(inputs)
     model = gn.Model(inputs, [a, b])
-    model.compile(loss={"a": losses.BinaryCrossentropy(from_logits=True), "b": "categorical_crossentropy"})
+    model.compile(
+        loss={"a": losses.BinaryCrossentropy(from_logits=True), "b": "categorical_crossentropy"}
+    )
     predicted = model.predict(X, verbose=0)
     np.testing.assert_allclose(
         inspection.probabilities(model, X, output="a"),
