@@ -231,4 +231,4 @@ PICTURES = {
     "distributions_training": distributions_training,
     "initializations": initializations,
 }
-QUICK = ("network_xor", "initializations")
+QUICK = ("network_xor",)
