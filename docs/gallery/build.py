@@ -37,6 +37,7 @@ Every picture here was drawn by the code beside it, from networks trained on dat
 glassnet. The page and its pictures are made by `make docs`. The pictures need Matplotlib:
 `pip install "glassnet[plots]"`. All of them take `ax=` (axes of your own) and `theme="dark"`.
 """
+SHARED = "The networks of these pictures: how they were trained"
 _SKIPPED = {"PICTURES", "QUICK", "PLACE"}
 
 
@@ -133,10 +134,13 @@ def file_of(name: str) -> Path | None:
 # --- the page ---------------------------------------------------------------------------------
 def page() -> str:
     """Return the page: every picture with its title, what is to be seen, and its code."""
-    parts = [INTRODUCTION]
+    titles = [_told(module)[0] for module in families()]
+    parts = [INTRODUCTION, *(f"- [{title}](#{_anchor(title)})" for title in titles), ""]
     for module in families():
         title, text = _told(module)
-        parts += [f"## {title}\n", *([f"{text}\n"] if text else []), _code(shared_code(module))]
+        parts += [f"## {title}\n", *([f"{text}\n"] if text else [])]
+        if shared := _code(shared_code(module)):
+            parts.append(f"<details><summary>{SHARED}</summary>\n\n{shared}\n</details>\n")
         for name, function in module.PICTURES.items():
             title, text = _told(function)
             path = file_of(name)
@@ -144,7 +148,12 @@ def page() -> str:
             alt = re.sub(r"[`\[\]]", "", text or title).replace("\n", " ")
             parts += [f"### {title}\n", f"![{alt}](gallery/{name}{ending})\n"]
             parts += [*([f"{text}\n"] if text else []), _code(code_of(function))]
-    return "\n".join(part for part in parts if part)
+    return "\n".join(parts)
+
+
+def _anchor(title: str) -> str:
+    """The name under which a heading of a Markdown page is linked."""
+    return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
 
 
 def _told(described: Any) -> tuple[str, str]:
