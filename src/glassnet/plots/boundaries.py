@@ -241,7 +241,7 @@ def _points(
         )  # fmt: skip
     if wrong.any():
         ax.scatter(
-            *found.points[wrong].T, s=size * 3.4, facecolors="none", edgecolors=look.ink,
+            *found.points[wrong].T, s=size * 2.7, facecolors="none", edgecolors=look.ink,
             linewidths=1.5, zorder=4,
             label="misjudged with all its features" if found.plane.others else "misjudged",
         )  # fmt: skip
@@ -273,13 +273,22 @@ def _frame(ax: Any, look: Theme, plane: InputPlane) -> None:
         xlabel=plane.labels[0], ylabel=plane.labels[1],
     )  # fmt: skip
     ax.grid(False)
-    if 0.5 <= _ratio(plane, bounded=False) <= 1.4:
+    if _square(plane):
         ax.set_aspect("equal")
 
 
-def _ratio(plane: InputPlane, bounded: bool = True) -> float:
-    ratio = float((plane.b[-1] - plane.b[0]) / (plane.a[-1] - plane.a[0]))
-    return float(np.clip(ratio, 0.5, 1.4)) if bounded else ratio
+def _square(plane: InputPlane) -> bool:
+    """Whether both features may have one scale: theirs are alike."""
+    return 0.5 <= _sides(plane) <= 1.4
+
+
+def _sides(plane: InputPlane) -> float:
+    return float((plane.b[-1] - plane.b[0]) / (plane.a[-1] - plane.a[0]))
+
+
+def _ratio(plane: InputPlane) -> float:
+    """The height of a panel as a part of its width."""
+    return _sides(plane) if _square(plane) else 0.8
 
 
 def mixed(look: Theme, number: int | None, share: float) -> tuple[float, ...]:

@@ -129,7 +129,7 @@ def _solid(ax: Any, theme: str | Theme, found: LossLandscape) -> Any:
         drawn.set_zticks(np.log10(ticks), [told(t) for t in ticks])
     drawn.set(xlabel="along u", ylabel="along v", zlabel="loss")
     drawn.set_box_aspect((1, 1, 0.7), zoom=1.05)
-    drawn.view_init(38, -55)
+    drawn.view_init(54, _open_side(heights))
     drawn.set_title(
         f"Loss along {_ways(found)}, seed {found.seed}; the model (star): {told(found.loss)}",
         fontsize=TITLE,
@@ -137,15 +137,25 @@ def _solid(ax: Any, theme: str | Theme, found: LossLandscape) -> Any:
     return drawn
 
 
+def _open_side(heights: np.ndarray) -> float:
+    """From which of four sides the middle is seen best: where least stands before it."""
+    rows, columns = heights.shape
+    reach = np.linspace(0.0, 1.0, 20)
+    hidden = {}
+    for degrees in (-60.0, 30.0, 120.0, 210.0):
+        across, along = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+        row = np.round((1 + reach * along) * (rows - 1) / 2).astype(int)
+        column = np.round((1 + reach * across) * (columns - 1) / 2).astype(int)
+        hidden[degrees] = float(heights[row, column].max())
+    return min(hidden, key=lambda degrees: hidden[degrees])
+
+
 def _heights(losses: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     """The heights as they are, or their logarithms with the losses that stand at the ticks."""
-    finite = losses[np.isfinite(losses)]
-    chosen = levels(finite)
-    if chosen[0] <= 0 or not np.allclose(np.diff(chosen), chosen[1] - chosen[0]):
-        low = finite[finite > 0].min()
-        whole = np.arange(np.floor(np.log10(low)), np.ceil(np.log10(finite.max())) + 1)
-        return np.log10(np.maximum(losses, low)), 10.0**whole
-    return losses, None
+    chosen = levels(losses[np.isfinite(losses)])
+    if chosen[0] <= 0 or np.allclose(np.diff(chosen), chosen[1] - chosen[0]):
+        return losses, None
+    return np.log10(np.maximum(losses, chosen[0] / 10)), chosen[:: -(-len(chosen) // 7)]
 
 
 # --- the path of a training -------------------------------------------------------------------

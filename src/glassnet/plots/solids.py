@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 CELLS = 61
 _ERRORS = 150
 """Up to how many points have a line to the surface."""
+_ON = 0.03
+"""So near below the surface, as a part of its height, a point counts as lying on it."""
 
 
 def surface(
@@ -125,7 +127,7 @@ def _sheet(ax: Any, look: Theme, found: Boundary, number: int) -> None:
     ends = (0.0, 1.0) if found.probable else (float(heights.min()), float(heights.max()))
     draw_sheet(
         ax, look, found.plane.a, found.plane.b, heights,
-        cmap=shades, vmin=ends[0], vmax=ends[1], alpha=0.85,
+        cmap=shades, vmin=ends[0], vmax=ends[1], alpha=0.75 if found.kind == "regression" else 0.85,
     )  # fmt: skip
     if found.probable:
         ax.set_zlim(0, 1)
@@ -160,6 +162,7 @@ def _stand(ax: Any, look: Theme, found: Boundary, number: int) -> None:
         )
     else:
         heights, styles = _classes(found, number, truth)
+    over = heights >= said - _ON * float(np.ptp(found.values[..., number]))
     if found.kind == "regression" and len(said) <= _ERRORS:
         for (p, q), low, high in zip(found.points, said, heights, strict=True):
             ax.plot([p, p], [q, q], [low, high], color=look.muted, linewidth=0.8, alpha=0.8,
@@ -167,7 +170,7 @@ def _stand(ax: Any, look: Theme, found: Boundary, number: int) -> None:
     for chosen, style, label in styles:
         named = False
         for above in (True, False):
-            shown = chosen & ((heights >= said) == above)
+            shown = chosen & (over == above)
             if not shown.any():
                 continue
             ax.scatter(
