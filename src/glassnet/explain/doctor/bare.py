@@ -14,6 +14,7 @@ from glassnet.explain.doctor.subjects import (
     Subject,
     argument_names,
     as_float,
+    function_title,
 )
 from glassnet.graph.dimension import display
 from glassnet.graph.dtypes import is_float
@@ -38,7 +39,7 @@ class BareSubject(Subject):
         names = argument_names(f, self.arrays)
         self.parameters = [Parameter("", names[i]) for i in self.places]
         self.point = [self.arrays[i] for i in self.places]
-        self.title = f"function {getattr(f, '__name__', type(f).__name__)!r}"
+        self.title = function_title(f)
         self._kind = np.dtype(np.float64)
         self._upstream = self._first(inputs, upstream)
 

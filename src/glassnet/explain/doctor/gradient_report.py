@@ -180,7 +180,7 @@ class GradientReport:
 
     @property
     def worst(self) -> GradientFinding | None:
-        """The finding that weighs most: a fault before none, then the larger error."""
+        """The finding that weighs most: a fault, else the entry that agrees least."""
         return max(self.findings, key=_weight, default=None)
 
     def raise_if_wrong(self) -> None:
@@ -253,8 +253,9 @@ def _sentence(finding: GradientFinding) -> str:
     return f"{str(finding).removesuffix('.')}."
 
 
-def _weight(finding: GradientFinding) -> tuple[bool, float]:
-    return finding.is_fault, finding.error if np.isfinite(finding.error) else np.inf
+def _weight(finding: GradientFinding) -> tuple[bool, bool, float]:
+    error = finding.error if np.isfinite(finding.error) else np.inf
+    return finding.is_fault, finding.verdict == "agrees", error
 
 
 def _row(check: ParameterCheck) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ Mathematical Statistics 14 (1943), for testing in groups.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -35,6 +36,7 @@ SINGLES = 8
 BESIDE = 1e-4
 """How far points beside this one lie from it, in sizes of entries."""
 POINTS = 6
+_MOVED = f"at a point moved by {BESIDE:g}, since the function has a kink here"
 
 
 class Neighbours:
@@ -70,6 +72,8 @@ class Slopes:
         self.least = 1e-14 * subject.scale(point) / size_of(self.x)
         """Slopes below this are rounding."""
         self.small = 1e-13 * float(np.linalg.norm(g))
+        self.unseen = 100 * (self.least + self.small)
+        """A doubt below this is no sign of a kink."""
         self.noise: float | None = None
         self.analytic = self._is_analytic()
 
@@ -193,7 +197,7 @@ class Trial:
         how = relative(given, expected) if error is None else error
         note = note or (self.given.wrong if i is None else "")
         if self.beside and verdict == "differs":
-            note = f"at a point moved by {BESIDE:g}, since the function has a kink here"
+            note = _MOVED
         return GradientFinding(
             self.parameter.layer, self.parameter.name, index, given, expected, how, verdict, note
         )
@@ -216,7 +220,7 @@ class Trial:
         self.resolution = self.floor + float(finite.max(initial=0.0))
         size = np.maximum(np.abs(self.g), np.abs(expected))
         off = np.abs(self.g - expected)
-        doubtful = doubt > 0.05 * size + 100 * self.slopes.least  # a kink, or a jump
+        doubtful = doubt > 0.05 * size + self.slopes.unseen  # a kink, or a jump
         wrong = ~(off <= self.tolerance * size + doubt + self.floor) | doubtful
         order = sorted(np.flatnonzero(wrong), key=lambda i: (-_ratio(off[i], size[i]), i))
         for i in order[: 4 * SHOWN]:
@@ -234,8 +238,7 @@ class Trial:
     def _annotate(self, text: str) -> None:
         for n, finding in enumerate(self.shown):
             if finding.is_fault and not finding.note:
-                values = {**finding.__dict__, "note": text}
-                self.shown[n] = GradientFinding(**values)
+                self.shown[n] = replace(finding, note=text)
                 return
 
     def _best_of(self, places: Sequence[int], expected: np.ndarray, doubt: np.ndarray) -> None:
@@ -327,46 +330,50 @@ class Trial:
             size = max(abs(true.value), abs(real.value))
             if abs(true.value - real.value) > real.doubt + self.tolerance * size:
                 true = real  # a kink, or a function that only looked analytic
-        if self._agree(given, true) and true.doubt <= 0.05 * abs(given) + 100 * self.slopes.least:
+        if self._agree(given, true) and true.doubt <= 0.05 * abs(given) + self.slopes.unseen:
             return self._finding(i, given, true.value, "agrees")
         if line.jumps():
             return self._finding(i, given, true.value, "jump")
         if not np.isfinite(true.doubt) or (self._agree(given, true) and not true.bend):
             return self._finding(i, given, true.value, "unresolved")
-        if not self.beside and self._is_kink(i, given, true):
-            return self._finding(i, given, true.value, "kink")
-        return self._finding(i, given, true.value, "differs")
+        if self.beside:
+            return self._finding(i, given, true.value, "differs")
+        return self._seen_from_beside(i, given, true)
 
     def _agree(self, given: float, true: Slope) -> bool:
         size = max(abs(given), abs(true.value))
         return abs(given - true.value) <= self.tolerance * size + true.doubt + self.floor
 
-    def _is_kink(self, i: int, given: float, true: Slope) -> bool:
+    def _seen_from_beside(self, i: int, given: float, true: Slope) -> GradientFinding:
         """Tell a point without derivative from a wrong rule by trying points beside it.
 
         A wrong rule is wrong there again. Where it is right there, and the slopes there are those
         found here, the function is smooth and the gradient is wrong at this very point.
         """
-        good, bad, seen = 0, 0, []
+        good: list[float] = []
+        bad: list[tuple[float, float]] = []
         for point, gradients in self.neighbours:
             there = gradients[self.k]
             if there.wrong or not np.isfinite(there.array).all():
                 continue
             slope = Slopes(self.subject, self.k, point, there.array).at(i)
-            if not np.isfinite(slope.doubt):
+            entry = float(there.array.ravel()[i])
+            if not np.isfinite(slope.doubt) or slope.bend:
                 continue
-            seen.append(slope.value)
-            agrees = self._agree(float(there.array.ravel()[i]), slope)
-            good, bad = good + agrees, bad + (not agrees)
-            if bad >= 2:
-                return False
-        if not good:
-            return False
-        if true.bend:
-            return True
-        away = abs(given - true.value)
-        clear = away > 0.01 * max(abs(given), abs(true.value))
-        return not (clear and max(abs(s - true.value) for s in seen) <= 0.1 * away)
+            if self._agree(entry, slope):
+                good.append(slope.value)
+            else:
+                bad.append((entry, slope.value))
+            if len(bad) >= 2:
+                told = bad[0] if true.bend else (given, true.value)
+                finding = self._finding(i, *told, "differs")
+                return replace(finding, note=_MOVED) if true.bend else finding
+        if good:
+            away = abs(given - true.value)
+            clear = away > 0.01 * max(abs(given), abs(true.value))
+            if true.bend or not clear or max(abs(s - true.value) for s in good) > 0.1 * away:
+                return self._finding(i, given, true.value, "kink")
+        return self._finding(i, given, true.value, "differs")
 
     def _beside(self) -> None:
         """Check the whole gradient where there is no kink."""

@@ -182,7 +182,10 @@ def _complex_value(op: Op, floats: bool, shape: tuple[int, ...], arrays: Sequenc
     dtype = getattr(op, "dtype", None)
     if isinstance(dtype, str) and is_float(np.dtype(dtype)):
         op = replace(op, dtype="complex128")  # type: ignore[call-arg]
-    found = np.asarray(op.value(ANALYTIC, *arrays))
+    try:
+        found = np.asarray(op.value(ANALYTIC, *arrays))
+    except AttributeError:  # a branch for NumPy itself
+        found = np.asarray(op.value(np, *arrays))
     if found.shape != shape:
         raise ValueError(f"{op} gave shape {found.shape} along a complex step")
     return found

@@ -18,7 +18,7 @@ from glassnet.explain.doctor.recorded_function import RecordedFunction
 from glassnet.graph.dimension import display
 from glassnet.graph.dtypes import is_float
 from glassnet.graph.recording import as_tensor, recording
-from glassnet.graph.tensor import Constant, Placeholder, Tensor
+from glassnet.graph.tensor import Placeholder, Tensor
 from glassnet.graph.variable import Variable
 from glassnet.layers.base import Layer
 from glassnet.layers.numpy_brick import NumpyLayer
@@ -26,7 +26,6 @@ from glassnet.models.data import Batch, source_of
 from glassnet.models.model import Model
 from glassnet.models.steps import placeholders, record_loss
 from glassnet.nest import flatten, map_structure, pack_like
-from glassnet.ops import cast
 from glassnet.ops.reduction import sum as sum_of
 
 SEED = 20240
@@ -194,7 +193,7 @@ def recorded_model(model: Model, batch: Batch, by_inputs: bool) -> GraphSubject:
     inputs = [p for p in flatten(symbolic.x) if p is not None and is_float(p.dtype)]
     given = dict(zip(map(id, made), arrays, strict=True))
     names = names_of(model)
-    parameters = [names.get(id(v), _by_path(v)) for v in variables]
+    parameters = [_within(names.get(id(v), _by_path(v)), model.name) for v in variables]
     if by_inputs:
         parameters += [Parameter("", n) for n in _numbered("X", len(inputs))]
     leaves: list[Tensor] = [*variables, *inputs]
@@ -220,6 +219,11 @@ def names_of(layer: Any) -> dict[int, Parameter]:
         for weight in layer._own:
             found.setdefault(id(weight), _by_path(weight))
     return found
+
+
+def _within(parameter: Parameter, model: str) -> Parameter:
+    """The parameter without the name of the model in front of its layer's."""
+    return Parameter(parameter.layer.removeprefix(f"{model}/"), parameter.name)
 
 
 def _by_path(variable: Variable) -> Parameter:
@@ -255,11 +259,12 @@ def of_layer(
     parameters = [names.get(id(v), _by_path(v)) for v in variables]
     parameters += [Parameter(layer.name, n) for n in _input_names(layer, len(floats))]
     point = [_wide(v.value) for v in variables] + [_wide(a) for _, a in floats]
-    cost, parts = _projected(flat, upstream)
+    made = _projected(flat, upstream)
     leaves: list[Tensor] = [*variables, *(h for h, _ in floats)]
     title = f"layer {layer.name!r} ({type(layer).__name__})"
     title += " in training" if training else ""
-    return GraphSubject(title, parameters, RecordedFunction(cost, leaves, pairs), point, parts)
+    function = RecordedFunction(made.cost, leaves, [*pairs, *made.weights])
+    return GraphSubject(title, parameters, function, point, made.parts)
 
 
 def _hole(array: np.ndarray | None, dtype: np.dtype) -> Placeholder | None:
@@ -277,10 +282,20 @@ def _input_names(layer: Layer, count: int) -> list[str]:
     return _numbered("X", count)
 
 
-def _projected(outputs: Sequence[Tensor], upstream: Any) -> tuple[Tensor, Tensor | None]:
-    """⟨C, outputs⟩ and its summands; C is random where ``upstream`` gives none.
+@dataclass(frozen=True)
+class Projected:
+    """⟨C, outputs⟩: the scalar, its summands where there is one output, and what C is."""
 
-    ``upstream`` may be a function of the shape: ``np.ones``.
+    cost: Tensor
+    parts: Tensor | None
+    weights: list[tuple[Tensor, np.ndarray]]
+
+
+def _projected(outputs: Sequence[Tensor], upstream: Any) -> Projected:
+    """Weight outputs; C is random where ``upstream`` gives none.
+
+    ``upstream`` may be a function of the shape: ``np.ones``. C is a placeholder, so that nothing
+    that depends on it alone is computed while recording, in the dtype of the output.
     """
     alike = upstream is None or callable(upstream)
     given = [upstream] * len(outputs) if alike else flatten(upstream)
@@ -288,27 +303,27 @@ def _projected(outputs: Sequence[Tensor], upstream: Any) -> tuple[Tensor, Tensor
         raise ValueError(
             f"There are {len(outputs)} outputs of floats; got {len(given)} upstream arrays."
         )
+    if len(outputs) == 1 and outputs[0].shape == () and given[0] is None:
+        return Projected(outputs[0], None, [])
     rng = np.random.default_rng(SEED)
-    total: Tensor | None = None
-    parts: Tensor | None = None
+    products: list[Tensor] = []
+    weights: list[tuple[Tensor, np.ndarray]] = []
     with recording():
         for output, weight in zip(outputs, given, strict=True):
             shape = tuple(int(s) for s in output.shape)
             draw = rng.standard_normal if weight is None else weight
-            c = np.asarray(draw(shape) if callable(draw) else draw)
-            c = c.astype(output.dtype).astype(np.float64)  # so that no rounding of C gets between
+            c = np.asarray(draw(shape) if callable(draw) else draw, np.float64)
             if c.shape != shape:
                 raise ValueError(
                     f"The output has the shape {display(shape)}; upstream has {display(c.shape)}."
                 )
-            plain = shape == () and weight is None and len(outputs) == 1
-            wide = cast(output, "float64")
-            product = wide if plain else wide * Constant(c)
-            parts = product if parts is None else parts
-            part = sum_of(product)
-            total = part if total is None else total + part
-    assert total is not None
-    return total, parts if len(outputs) == 1 else None
+            hole = Placeholder(shape, output.dtype, name="upstream")
+            weights.append((hole, c))
+            products.append(output * hole)
+        total = sum_of(products[0])
+        for product in products[1:]:
+            total = total + sum_of(product)
+    return Projected(total, products[0] if len(products) == 1 else None, weights)
 
 
 # --- a function of tensors ----------------------------------------------------------------------
@@ -323,11 +338,18 @@ def of_function(f: Callable[..., Any], inputs: Sequence[Any], upstream: Any = No
     pairs = [(h, a) for h, a in zip(holes, flat, strict=True) if is_float(h.dtype)]
     names = argument_names(f, arrays)
     chosen = [n for n, h in zip(names, holes, strict=True) if is_float(h.dtype)]
-    cost, parts = _projected(floats, upstream)
-    title = f"function {getattr(f, '__name__', type(f).__name__)!r}"
-    function = RecordedFunction(cost, [h for h, _ in pairs], list(zip(holes, flat, strict=True)))
+    made = _projected(floats, upstream)
+    title = function_title(f)
+    fixed = [*zip(holes, flat, strict=True), *made.weights]
+    function = RecordedFunction(made.cost, [h for h, _ in pairs], fixed)
     parameters = [Parameter("", n) for n in chosen]
-    return GraphSubject(title, parameters, function, [_wide(a) for _, a in pairs], parts)
+    return GraphSubject(title, parameters, function, [_wide(a) for _, a in pairs], made.parts)
+
+
+def function_title(f: Callable[..., Any]) -> str:
+    """Return what a function is called in a report."""
+    name = getattr(f, "__name__", type(f).__name__)
+    return "a lambda" if name == "<lambda>" else f"function {name!r}"
 
 
 def as_float(value: Any) -> np.ndarray:
