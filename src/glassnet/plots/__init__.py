@@ -16,7 +16,6 @@ from glassnet.plots.evaluation import precision_recall as precision_recall
 from glassnet.plots.evaluation import roc as roc
 from glassnet.plots.filters import feature_maps as feature_maps
 from glassnet.plots.filters import filters as filters
-from glassnet.plots.filters import weights as weights
 from glassnet.plots.functions import activation as activation
 from glassnet.plots.functions import activations as activations
 from glassnet.plots.landscapes import loss_landscape as loss_landscape
@@ -26,3 +25,4 @@ from glassnet.plots.neurons import neuron_maps as neuron_maps
 from glassnet.plots.signals import distributions as distributions
 from glassnet.plots.signals import initializations as initializations
 from glassnet.plots.solids import surface as surface
+from glassnet.plots.weights import weights as weights
