@@ -28,6 +28,10 @@ Each shows how it learns, and is a program you could have written:
 
   glassnet explain xor --notation course
   glassnet code mnist.safetensors
+
+Try a layer that you wrote yourself:
+
+  glassnet check my_layer.py
 """
 
 
@@ -59,7 +63,31 @@ def parser() -> ArgumentParser:
     one.add_argument("data", metavar="DATA", help="examples as .npy, .npz or .csv, one a row")
     one.add_argument("--classes", action="store_true", help="print the number of the best class")
     _add_explanations(commands)
+    _add_check(commands)
     return top
+
+
+def _add_check(commands: Any) -> None:
+    one = commands.add_parser(
+        "check", help="try a layer of your own as the library's own are tried",
+        description="Try the layers in a file of Python: shapes, gradients, equality with the "
+        "library's brick of the same role, odd inputs, saving, training. Where a gradient is "
+        "wrong, look for the mistake behind it. Exit status: 0 all is well, 1 something is wrong, "
+        "2 something could not be checked.",
+    )  # fmt: skip
+    one.add_argument("file", metavar="FILE", help="a file of Python that defines a layer")
+    one.add_argument("--class", dest="name", metavar="NAME",
+                     help="the class, or the layer made of it; default all")  # fmt: skip
+    one.add_argument("--input-shape", type=_shape, metavar="4,3",
+                     help="the shape of one example; default: guessed")  # fmt: skip
+    one.add_argument("--seed", type=int, default=0, help="of inputs and weights (default 0)")
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    sizes = tuple(_count(size) for size in text.strip("() ").split(",") if size.strip())
+    if not sizes:
+        raise ValueError
+    return sizes
 
 
 def _add_explanations(commands: Any) -> None:
@@ -106,11 +134,17 @@ def _count(text: str) -> int:
     return value
 
 
+def _check(options: Any) -> int:
+    from glassnet.cli.check import check  # the checks take a while to load
+
+    return check(options)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     options = parser().parse_args(arguments)
     run = {"train": train.train, "summary": predict.summary, "predict": predict.predict,
-           "explain": explain.explain, "code": explain.code}  # fmt: skip
+           "explain": explain.explain, "code": explain.code, "check": _check}  # fmt: skip
     try:
         return run[options.command](options)
     except KeyboardInterrupt:

@@ -127,6 +127,26 @@ def gradients(specimen: Specimen) -> Result:
                     numbers=[f"{name}{where}: {given[place]:.6g}, right is {right[place]:.6g}"],
                 )
         names = [name for name, *_ in pairs]
+    if tied := _at_ties(specimen, role):
+        return tied
     if not names:  # the modes in which it can be compared are others
         return skipped("the two are alike in training alone, where the layer knows no training")
     return passed(f"{', '.join(names)} are those of {role.name}, at kinks too")
+
+
+def _at_ties(specimen: Specimen, role: Role) -> Result | None:
+    """Where several entries are the largest, the slope goes to one of them or is shared out."""
+    if "MaxPooling" not in role.name:
+        return None
+    run = specimen.run()
+    tied = [np.ones_like(a) for a in specimen.arrays()]
+    slopes = [np.ones_like(y) for y in run.forward(*tied)]
+    dX = run.backward(tied, slopes)[0][0]
+    given, right = float(np.sum(dX)), float(np.sum(slopes[0]))  # type: ignore[arg-type]
+    if abs(given - right) <= ALLOWED * max(right, 1.0):
+        return None
+    return failed(
+        "Where several entries of a window are the largest, each gets the whole slope: for inputs "
+        f"that are all 1 the entries of dX add up to {given:g}, those of dY to {right:g}.",
+        "the first of them alone: np.argmax, or divide by how many there are",
+    )

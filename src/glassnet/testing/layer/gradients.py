@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from glassnet.explain.doctor.gradients import check_gradients
 from glassnet.explain.doctor.roles import Role
 from glassnet.explain.doctor.twins import Run, named_weights
 from glassnet.graph.dtypes import is_float
+from glassnet.graph.order import topological
+from glassnet.graph.tensor import Tensor
 from glassnet.layers import Layer, NumpyLayer
 from glassnet.layers.numpy_brick import NumpyBackward, NumpyForward, _weights_of
 from glassnet.nest import flatten
@@ -34,7 +37,7 @@ def gradients(specimen: Specimen) -> Result:
 def gradients_in_training(specimen: Specimen) -> Result:
     """The derivatives are those of the function in training, too."""
     if True not in specimen.modes:
-        return skipped("it does the same in training: its call takes no argument training")
+        return skipped("it does the same in training")
     return _held(specimen, True)
 
 
@@ -136,13 +139,16 @@ def _ratios(specimen: Specimen, training: bool) -> list[str]:
     role = specimen.role
     if role is None or not role.agrees or training not in role.modes or specimen.by_chance:
         return []
-    pairs = compared(specimen, role, training)
-    hints = []
-    for name, given, right in pairs:
+    hints: dict[str, list[str]] = {}
+    for name, given, right in compared(specimen, role, training):
         factor = ratio(given, right)
         if factor is not None and abs(factor - 1) > 1e-6:
-            hints.append(f"{name} is {said_factor(factor, len(flatten(specimen.inputs)[0]))}.")
-    return hints
+            said = said_factor(factor, len(flatten(specimen.inputs)[0]))
+            hints.setdefault(said, []).append(name)
+    return [
+        f"{_listed(names)} {'are' if len(names) > 1 else 'is'} {said}."
+        for said, names in hints.items()
+    ]
 
 
 def compared(
@@ -196,7 +202,7 @@ def said_factor(factor: float, m: int) -> str:
 def second_derivatives(specimen: Specimen) -> Result:
     """A layer composed of ops can be differentiated twice, by its inputs."""
     if specimen.in_numpy:
-        return skipped("backward is written in NumPy, which can't be differentiated again")
+        return skipped("a backward in NumPy can't be differentiated again")
     if not specimen.float_inputs:
         return skipped("the inputs are no floats")
     trouble = ""
@@ -205,6 +211,8 @@ def second_derivatives(specimen: Specimen) -> Result:
         outputs = [y for y in run.outputs if is_float(y.dtype)]
         if not outputs:
             return skipped("the output holds no floats")
+        if _stopped(outputs):
+            return skipped("it takes values out of the derivative on purpose")
         arrays = specimen.batch(len(specimen.arrays()[0]), attempt)
         try:
             projection = Projection(run.placeholders, outputs[0], range(run.count))
@@ -220,12 +228,21 @@ def second_derivatives(specimen: Specimen) -> Result:
     return failed(f"The second derivative is wrong: {trouble}.")
 
 
+def _stopped(outputs: Sequence[Tensor]) -> bool:
+    """Whether floats go through an op without a derivative: ``stop_gradient``, rounding."""
+    return any(
+        node.op is not None and not node.op.differentiable and is_float(node.dtype) and node.inputs
+        and any(is_float(i.dtype) for i in node.inputs)
+        for node in topological(outputs)
+    )  # fmt: skip
+
+
 @layer_check("backward twice")
 def backward_twice(specimen: Specimen) -> Result:
     """Forward and backward, called twice on one object, give the same: nothing adds up."""
     layer: Any = specimen.layer
     if not isinstance(layer, NumpyLayer):
-        return skipped("there is no backward to call: the derivative follows from the ops")
+        return skipped("the derivative follows from the ops")
     if type(layer).backward is NumpyLayer.backward:
         return skipped("there is no backward")
     training = True in specimen.modes

@@ -39,13 +39,13 @@ _MENDS = {
 @layer_check("large inputs")
 def large(specimen: Specimen) -> Result:
     """Entries of ±10², ±10⁴ and ±10³⁰."""
-    return _tried(specimen, {f"±{size:g}": specimen.filled(size) for size in LARGE})
+    return _tried(specimen, {_size(size): specimen.filled(size) for size in LARGE})
 
 
 @layer_check("tiny inputs")
 def tiny(specimen: Specimen) -> Result:
     """Entries of ±10⁻⁸, ±10⁻²⁰ and ±10⁻³⁸."""
-    return _tried(specimen, {f"±{size:g}": specimen.filled(size) for size in TINY})
+    return _tried(specimen, {_size(size): specimen.filled(size) for size in TINY})
 
 
 @layer_check("zero inputs")
@@ -59,6 +59,10 @@ def zero(specimen: Specimen) -> Result:
 def negative(specimen: Specimen) -> Result:
     """All entries below 0."""
     return _tried(specimen, {"all below 0": specimen.changed(lambda a: -np.abs(a))})
+
+
+def _size(size: float) -> str:
+    return f"±{size:.0e}".replace("e+", "e").replace("e0", "e").replace("e-0", "e-")
 
 
 def _tried(specimen: Specimen, trials: dict[str, Any]) -> Result:
@@ -82,9 +86,9 @@ def _tried(specimen: Specimen, trials: dict[str, Any]) -> Result:
             if found:
                 where = " in training" if training else ""
                 return failed(f"For inputs {what}{where} {found}.", _mend(specimen))
-    names = ", ".join(w for w in trials if compared or not w.endswith("e+30"))
+    names = ", ".join(w for w in trials if compared or w != _size(LARGE[-1]))
     if compared and specimen.role is not None:
-        return passed(f"{names}: values and slopes are finite where {specimen.role.name}'s are")
+        return passed(f"{names}: finite where {specimen.role.name} is, and its slopes")
     return passed(f"{names}: no value and no slope is NaN")
 
 
@@ -138,7 +142,8 @@ def _worse(y: np.ndarray, reference: np.ndarray | None) -> str:
     if not bad.any():
         return ""
     place = tuple(int(i) for i in np.argwhere(bad)[0])
-    return f"{y[place]} at {list(place)}, where {reference[place]:.4g} is right"
+    shown = "NaN" if np.isnan(y[place]) else f"{y[place]}"
+    return f"{shown} at {list(place)}, where {reference[place]:.4g} is right"
 
 
 def _mend(specimen: Specimen) -> str:

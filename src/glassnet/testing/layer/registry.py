@@ -30,7 +30,8 @@ def layer_check(name: str) -> Callable[[Check], Check]:
     ...     count = specimen.layer.count_params()
     ...     return passed(f"{count}") if count < 100 else failed(f"{count} weights")
     >>> import glassnet as gn
-    >>> print(check_layer(gn.layers.Dense(3, name="dense"), input_shape=(4,), checks=["few weights"]))
+    >>> dense = gn.layers.Dense(3, name="dense")
+    >>> print(check_layer(dense, input_shape=(4,), checks=["few weights"]))
     Dense 'dense' on inputs of shape (m, 4): the check passed.
     <BLANKLINE>
     ✓ few weights  15

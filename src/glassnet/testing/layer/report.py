@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -123,11 +123,12 @@ class LayerReport:
     def __str__(self) -> str:
         return self.text()
 
-    def text(self, width: int | None = None) -> str:
+    def text(self, width: int | None = None, causes: Mapping[str, str] | None = None) -> str:
         """Return the report as text: what is wrong first, then what is right.
 
         Args:
             width: the length of the longest line; the terminal's for None, at most 88.
+            causes: what is behind a check that failed, as text, by the name of the check.
         """
         wide = min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns) if width is None else width
         lines = _filled(f"{self.subject} on {self.tried_on}: {self._verdict}.", wide)
@@ -137,7 +138,9 @@ class LayerReport:
             lines += ["", f"✗ {result.name}"]
             lines += _filled(result.sentence, wide, "  ")
             lines += [f"    {line}" for line in result.numbers]
+            cause = (causes or {}).get(result.name, "")
             lines += _mend(result.mend, wide)
+            lines += [f"  {line}".rstrip() for line in cause.splitlines()]
         for results in (self.passed, self.skipped):
             if results:
                 lines += ["", *_table(results, wide)]
