@@ -16,6 +16,7 @@ import numpy as np
 
 import glassnet as gn
 from glassnet.explain import GradientReport, check_gradients
+from glassnet.explain.doctor.subjects import of_model
 
 L = gn.layers
 SMOOTH = ("tanh", "sigmoid", "gelu", "softplus", "elu", "silu", "selu", "softmax", "mish")
@@ -158,17 +159,17 @@ def by_hand(
 def planted(
     model: Any, x: np.ndarray, y: np.ndarray, fault: float, places: int | None = None, seed: int = 0
 ) -> Iterator[tuple[str, float, bool, bool]]:
-    """Plant a fault at every place (or some) and check; yield the place, its derivative, the find.
+    """Plant a fault at every place (or some) where the derivative is not 0, and check.
 
-    The find: whether it was found, and whether it alone was named.
+    Yield the place, its derivative by the largest of that weight, whether it was found, and
+    whether it alone was named.
     """
     rng = np.random.default_rng(seed)
-    right = {f.name: f for f in check_gradients(model, x, y).findings}
-    assert right
     for layer in model.layers:
         for name, weight in (("W", layer.W), ("b", layer.b)):
-            size = int(np.prod(weight.shape))
-            chosen = range(size) if places is None else rng.choice(size, min(size, places), False)
+            slopes = slopes_of(model, x, y, weight)
+            there = np.flatnonzero(slopes)  # 0 times anything is 0: no fault
+            chosen = there if places is None else rng.permutation(there)[:places]
             for place in map(int, chosen):
                 layer.plant(f"d{name}", place, 1 + fault)
                 report = check_gradients(model, x, y)
@@ -176,8 +177,15 @@ def planted(
                 where = tuple(int(i) for i in np.unravel_index(place, weight.shape))
                 hit = [f for f in report.wrong if f.index == where and f.parameter == name
                        and f.layer == layer.name]  # fmt: skip
-                slope = hit[0].expected if hit else np.nan
-                yield f"{layer.name}.{name}{where}", slope, bool(hit), len(report.wrong) == 1
+                small = abs(slopes[place]) / np.abs(slopes).max()
+                yield f"{layer.name}.{name}{where}", small, bool(hit), len(report.wrong) == 1
+
+
+def slopes_of(model: Any, x: np.ndarray, y: np.ndarray, weight: Any) -> np.ndarray:
+    """The gradient by one weight as training computes it, as one row."""
+    subject = of_model(model, x, y, None, False)
+    names = [v is weight for v in model.trainable_weights]
+    return subject.given(subject.point)[names.index(True)].array.ravel()
 
 
 def main() -> None:
@@ -201,9 +209,10 @@ def main() -> None:
         found = list(run())
         hits, alone = sum(f[2] for f in found), sum(f[3] for f in found)
         missed = [f[0] for f in found if not f[2]]
+        least = min(f[1] for f in found)
         print(
-            f"  {what}: {hits} of {len(found)} found, {alone} named alone "
-            f"({time.perf_counter() - start:.0f} s) {missed[:5]}"
+            f"  {what}: {hits} of {len(found)} found, {alone} named alone, the smallest derivative "
+            f"{least:.0e} of the largest; {time.perf_counter() - start:.0f} s {missed[:5]}"
         )
 
 

@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from glassnet.explain.doctor import differences
+from glassnet.explain.doctor.differences import NOISY
 from glassnet.explain.evaluation import Evaluation
 from glassnet.graph.tensor import Tensor
 from glassnet.graph.variable import Variable
@@ -41,8 +43,6 @@ SILENT = 0.01
 """A quotient tells something if it is known to this, relative to its size."""
 MOVED = (0.1, 1e-3)
 """How far points beside the batch lie from it."""
-NOISY = 30
-"""How many times the measured rounding is taken to be rounding still."""
 
 
 class Check(NamedTuple):
@@ -153,44 +153,20 @@ def _finding(derivation: Derivation, step: Step, beside: Beside) -> Finding:
 
 
 # --- one derivative at one point --------------------------------------------------------------
-class Line:
+class Line(differences.Line):
     """The cost along a line through the value of a node: h ↦ factor · J(Q + hV)."""
 
     def __init__(
         self, evaluation: Evaluation, node: Tensor, direction: np.ndarray, factor: float
     ) -> None:
-        self.evaluation, self.node, self.direction, self.factor = (
-            evaluation, node, direction, factor,
-        )  # fmt: skip
-        self.base = evaluation[node]
-        size = float(np.sqrt(np.mean(np.square(self.base)))) if self.base.size else 1.0
-        largest = float(np.abs(direction).max(initial=0.0))
-        self.unit = max(size, 1.0) / (largest or 1.0)
-        """The step by which the entry that moves most moves by the size of an entry."""
-        self._known: dict[float, float] = {}
-        self.measured: list[float] = []
-        """The noise, once it is measured; lines through one node may share it."""
+        super().__init__(
+            lambda value: factor * evaluation.cost_at({node: value}), evaluation[node], direction
+        )
 
-    def at(self, h: float) -> float:
-        """Return the cost at a step."""
-        if h not in self._known:
-            moved = {self.node: self.base + h * self.direction}
-            self._known[h] = self.factor * self.evaluation.cost_at(moved)
-        return self._known[h]
-
-    def quotient(self, h: float) -> float:
-        """Return the central difference quotient."""
-        return (self.at(h) - self.at(-h)) / (2 * h)
-
-    def noise(self) -> float:
-        """Return how far rounding may throw the cost off, from third differences of near values."""
-        if not self.measured:
-            step = 1e-3 * STEPS[0] * self.unit
-            values = np.array([self.at(k * step) for k in range(-2, 3)])
-            third = float(np.abs(np.diff(values, 3)).max()) / np.sqrt(20.0)
-            least = float(np.finfo(np.float64).eps) * abs(self.at(0.0))
-            self.measured.append(NOISY * max(third, least))
-        return self.measured[0]
+    @property
+    def rounding(self) -> float:
+        """How far rounding may throw the cost off."""
+        return NOISY * max(self.noise, self.noise_nearby())
 
 
 def _checked(derivation: Derivation, step: Step, evaluation: Evaluation) -> Finding:
@@ -254,13 +230,14 @@ def _entries(
     shown = int(np.abs(flat).argmax())
     worst, found, verdict = 0.0, Check(0.0, 0.0, 0.0), "agrees"
     places = sorted(places, key=lambda place: -abs(flat[place]))
-    measured: list[float] = []
+    measured: float | None = None
     for place in places:
         direction = np.zeros(slope.size)
         direction[place] = 1.0
         line = Line(evaluation, of, direction.reshape(slope.shape), 1.0)
-        line.measured = measured
+        line.share(measured)
         one = _judged(line, float(flat[place]), scale, "")
+        measured = line.measured
         if one.verdict == "differs":
             return Finding(one.check, "differs", f" at entry {_place(derivation, step, place)}")
         worst = max(worst, one.check.error)
@@ -300,7 +277,7 @@ def _judged(line: Line, derivative: float, scale: float, where: str) -> Finding:
         tried[h] = Check(quotient, derivative, error)
         if error <= GOOD or (len(tried) > len(STEPS) and error <= ENOUGH):
             return Finding(tried[h], "agrees", where)
-        if len(tried) == 1 and line.noise() > SILENT * size * max(STEPS) * line.unit:
+        if len(tried) == 1 and line.rounding > SILENT * size * max(STEPS) * line.unit:
             return Finding(tried[h], "silent", where)
         if len(tried) == len(STEPS):
             best = min(tried.values(), key=lambda c: c.error if np.isfinite(c.error) else np.inf)
@@ -314,7 +291,7 @@ def _doubted(line: Line, tried: dict[float, Check], scale: float, where: str) ->
 
     How far off a quotient may be is known: by rounding, and by what the next smaller step changes.
     """
-    noise = line.noise()
+    noise = line.rounding
     steps = sorted(tried, reverse=True)
     found: list[tuple[float, bool, Check]] = []
     for h, smaller in pairwise(steps):

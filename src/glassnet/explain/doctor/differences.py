@@ -80,15 +80,21 @@ class Line:
         v: the direction; ``unit`` is the t at which the entry that moves most moves by the size
             of an entry of x, at least 1.
         eps: the rounding unit of f's values.
+        noise: how far rounding throws a value off, where that is known.
     """
 
     def __init__(
-        self, function: Function, x: np.ndarray, v: np.ndarray, eps: float = 2.0**-52
+        self,
+        function: Function,
+        x: np.ndarray,
+        v: np.ndarray,
+        eps: float = 2.0**-52,
+        noise: float | None = None,
     ) -> None:
         self.function, self.x, self.v, self.eps = function, x, v, eps
         self.unit = size_of(x) / (float(np.abs(v).max(initial=0.0)) or 1.0)
         self._known: dict[float, float] = {}
-        self._noise: float | None = None
+        self._noise = noise
 
     def at(self, t: float) -> float:
         """Return φ(t)."""
@@ -97,25 +103,37 @@ class Line:
                 self._known[t] = float(self.function(self.x + t * self.v))
         return self._known[t]
 
+    def quotient(self, h: float) -> float:
+        """Return the central difference quotient D(h)."""
+        return (self.at(h) - self.at(-h)) / (2 * h)
+
     @property
     def noise(self) -> float:
-        """How far rounding throws a value off: the least that several distances tell.
+        """How far rounding throws a value off, measured on values as near as tells something.
 
-        A kink among the values looks like noise, less so the nearer they lie; values so near that
-        most are equal tell nothing.
+        They lie on one side, so that a kink at x is no noise; values so near that most are equal
+        (a function that computes in a lower precision) tell nothing.
         """
         if self._noise is None:
             self._noise = max(self._measured(), self.noise_nearby() / 4)
         return self._noise
 
+    @property
+    def measured(self) -> float | None:
+        """The noise, if it was asked for."""
+        return self._noise
+
+    def share(self, noise: float | None) -> None:
+        """Take the noise measured on another line through the same function."""
+        self._noise = noise
+
     def _measured(self) -> float:
-        found: list[float] = []
-        for distance in (1e-3, 1e-5, 1e-7, 1e-9):
+        for distance in (1e-9, 1e-7, 1e-5, 1e-3):
             step = distance * self.unit * max(1.0, (self.eps / 2.0**-52) ** 0.25)
-            values = [self.at(k * step) for k in range(1, 8)]  # a kink at 0 is no noise
-            if np.isfinite(values).all() and (not found or len(set(values)) > 3):
-                found.append(noise_of(values, 6))
-        return min(found, default=0.0)
+            values = [self.at(k * step) for k in range(1, 8)]
+            if np.isfinite(values).all() and len(set(values)) > 3:
+                return noise_of(values, 6)
+        return 0.0
 
     def slope(self, enough: float = 0.0) -> Slope:
         """Return φ′(0).
@@ -130,7 +148,7 @@ class Line:
         here = self.at(0.0)
         for level in range(LEVELS):
             right, left = self.at(h), self.at(-h)
-            row = _refined(row, (right - left) / (2 * h))
+            row = _refined(row, self.quotient(h))
             bends.append(abs((right - here) - (here - left)) / h)
             rounding = NOISY * self.noise / h
             if level >= 1 and np.isfinite(row).all() and np.isfinite(bends[-2]):

@@ -105,7 +105,9 @@ class RecordedFunction:
                     values[target] = function(*[values.get(s, base.get(s)) for s in sources])
             return values.get(cost, base[cost])
 
-        moved.work = sum(np.size(base[t]) for *_, t in tasks)  # type: ignore[attr-defined]
+        known = {leaf: point[k].size} | {t: np.size(base[t]) for *_, t in tasks}
+        read = sum(known.get(s, np.size(base.get(s))) for _, ss, _ in tasks for s in ss)
+        moved.work = sum(known.values()) + read  # type: ignore[attr-defined]
         moved.calls = len(tasks)  # type: ignore[attr-defined]
         return moved
 

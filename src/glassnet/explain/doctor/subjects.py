@@ -30,6 +30,8 @@ from glassnet.ops.reduction import sum as sum_of
 
 SEED = 20240
 """Of the random numbers that outputs are weighted with."""
+AFFORDABLE = 0.1
+"""About how many seconds the entries of one parameter may take one by one; else sums are taken."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,8 @@ class Subject(ABC):
     point: list[np.ndarray]
     eps: float = 2.0**-52
     notes: tuple[str, ...] = ()
+    noise: float | None = None
+    """How far rounding throws a value off, once it is measured."""
 
     @property
     def tolerance(self) -> float:
@@ -122,7 +126,7 @@ class GraphSubject(Subject):
 
     def entries_affordable(self, k: int) -> int:
         moved: Any = self.function.along(k, self.point)
-        return int(0.2 / (5e-6 * moved.calls + 8e-9 * moved.work + 1e-6))
+        return int(AFFORDABLE / (5e-6 * moved.calls + 8e-9 * moved.work + 1e-6))
 
     def given(self, point: Sequence[np.ndarray]) -> list[Given]:
         if not self._recorded:
