@@ -92,7 +92,11 @@ def _shapes(model: Model) -> list[Block]:
     except Exception:  # the diagram is shown all the same
         return []
     column = table.header.index(notation.name)
-    rows = tuple((row[0], row[column]) for row in table.rows if row[0].startswith("$"))
+    rows = tuple(
+        (row[0], row[column])
+        for row in table.rows
+        if row[0].startswith("$") and not row[column].startswith("$")  # shapes, no formulas
+    )
     return [Table(("quantity", "shape"), rows)] if rows else []
 
 

@@ -52,8 +52,8 @@ def plot_model(
 
     >>> import glassnet as gn
     >>> model = gn.Sequential([gn.Input((2,)), gn.layers.Dense(1)])
-    >>> gn.utils.plot_model(model, to_file=None, show_shapes=True).svg.count("(m, ")
-    6
+    >>> gn.utils.plot_model(model, to_file=None, show_shapes=True).svg.count(">(m, ")
+    2
     """
     return _plotters[0](
         model,

@@ -320,16 +320,17 @@ def chart(
         columns: how many panels stand side by side.
     """
     columns = min(columns, len(panels))
+    margin = 2.0 if theme == "page" else _PAGE
     parts = []
-    y = _PAGE
+    y = margin
     for start in range(0, len(panels), columns):
         row = panels[start : start + columns]
         lines = max(len(panel.curves) for panel in row)
         for number, panel in enumerate(row):
-            parts.append(_drawn_panel(panel, _PAGE + number * (_WIDTH + _BETWEEN), y, lines))
+            parts.append(_drawn_panel(panel, margin + number * (_WIDTH + _BETWEEN), y, lines))
         y += 26.0 + _LINE * lines + _HEIGHT + _BETWEEN
-    width = 2 * _PAGE + columns * _WIDTH + (columns - 1) * _BETWEEN
-    height = y - _BETWEEN + _PAGE - 4
+    width = 2 * margin + columns * _WIDTH + (columns - 1) * _BETWEEN
+    height = y - _BETWEEN + margin - 4
     ground = element("rect", width=width, height=height, rx=6.0, class_="ground")
     inside = f"<title>{clean(title)}</title><desc>{clean(said or title)}</desc>{style_of(theme)}"
     return element(

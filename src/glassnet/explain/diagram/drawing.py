@@ -20,7 +20,8 @@ from glassnet.explain.diagram.writing import Point, clean, element, figure, line
 
 MANY = 24
 """From more blocks than this on the lines of a block stand closer."""
-_PAGE = 16.0
+_PAGE, _WITHIN_PAGE = 16.0, 2.0
+"""The room about a picture; within a page it has no ground of its own, and needs little."""
 _TITLE = 26.0
 """The height of a frame's title."""
 _INSIDE = 14.0
@@ -86,6 +87,7 @@ class Drawer:
     ) -> None:
         self.plan, self.theme, self.right, self.radius = plan, theme, right, radius
         self.heading, self.scale = heading, scale
+        self.margin = _WITHIN_PAGE if theme == "page" else _PAGE
         blocks = list(plan.every_block())
         self.style = Style(blocks, with_names, compact=len(blocks) > MANY)
         self.gap = 18.0 if len(blocks) > MANY else 26.0
@@ -95,23 +97,23 @@ class Drawer:
         """Return the whole picture."""
         placed = self._placed(self.plan)
         layout = placed.layout
-        top = _PAGE + (30.0 if self.heading else 0.0)
+        top = self.margin + (30.0 if self.heading else 0.0)
         key = _key(self.kinds, max(layout.width, self.style.width)) if len(self.kinds) > 1 else []
         note = _wrapped(self.plan.note, max(layout.width, 260.0))
         widest = max([layout.width, *(x + w for x, _, w, _ in key), *(w for _, w in note)])
         heading = self._heading(max(widest, 200.0)) if self.heading else ""
-        width = 2 * _PAGE + max(widest, 200.0 if self.heading else 0.0)
+        width = 2 * self.margin + max(widest, 200.0 if self.heading else 0.0)
         left = (width - layout.width) / 2
         parts = [heading, *self._everything(placed, left, top)]
         y = top + layout.height + (14.0 if self.plan.blocks else 0.0)
         for text, _ in note:
             y += 17.0
-            parts.append(text_at(_PAGE, y, text, "text ink note"))
+            parts.append(text_at(self.margin, y, text, "text ink note"))
         if key:
             y += 10.0 if note else 4.0
-            parts.append(_drawn_key(key, _PAGE, y))
+            parts.append(_drawn_key(key, self.margin, y))
             y += max(line for _, line, _, _ in key) + 18.0
-        return self._page("".join(parts), width, y + _PAGE - 4)
+        return self._page("".join(parts), width, y + max(self.margin - 4, 2.0))
 
     def _page(self, content: str, width: float, height: float) -> str:
         ground = element("rect", width=width, height=height, rx=6.0, class_="ground")
@@ -130,10 +132,10 @@ class Drawer:
     def _heading(self, room: float) -> str:
         name = shortened(self.plan.name, room * 0.6, SIZES["heading"], True)
         rest = f"{self.plan.title} · {self.plan.parameters}"
-        place = _PAGE + width_of(name, SIZES["heading"], True) + 10
-        rest = shortened(rest, _PAGE + room - place, SIZES["text"])
-        return text_at(_PAGE, _PAGE + 14, name, "heading ink") + text_at(
-            place, _PAGE + 14, rest, "text soft"
+        place = self.margin + width_of(name, SIZES["heading"], True) + 10
+        rest = shortened(rest, self.margin + room - place, SIZES["text"])
+        return text_at(self.margin, self.margin + 14, name, "heading ink") + text_at(
+            place, self.margin + 14, rest, "text soft"
         )
 
     # --- places -------------------------------------------------------------------------------

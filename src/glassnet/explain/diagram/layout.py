@@ -94,7 +94,7 @@ class _Rows:
         gap: float,
     ) -> None:
         self.found, self.boxes, self.across = found, boxes, across
-        self.begins, self.ends = _ports(found, boxes, across, straight)
+        self.begins, self.ends, loose = _ports(found, boxes, across, straight)
         between: dict[int, list[int]] = defaultdict(list)
         for number, segment in enumerate(found.segments):
             between[found.nodes[segment.upper].row].append(number)
@@ -106,7 +106,7 @@ class _Rows:
             heights = [self._box_height(node) for node in row]
             self.tops.append(y)
             self.bottoms.append(y + max(heights, default=0.0))
-            tracks, count = _tracks(found.segments, between[number], self.begins, self.ends)
+            tracks, count = _tracks(found.segments, between[number], self.begins, self.ends, loose)
             room = max(gap, _ABOVE + _TRACK * (count - 1) + _BELOW) if tracks else gap
             first = self.bottoms[-1] + (room - _TRACK * (count - 1) - (_BELOW - _ABOVE)) / 2
             for segment_number, track in tracks.items():
@@ -149,8 +149,8 @@ class _Rows:
 
 def _ports(
     found: Layered, boxes: Sequence[Box], across: Sequence[float], straight: set[int]
-) -> tuple[list[float], list[float]]:
-    """Where each segment begins and ends, across the rows."""
+) -> tuple[list[float], list[float], set[int]]:
+    """Where each segment begins and ends across the rows, and whose ends may still be moved."""
     places = wire_places(found)
     begins = [across[s.upper] + port_out(found, boxes, s) for s in found.segments]
     ends = [across[s.lower] + port_in(found, boxes, s, places) for s in found.segments]
@@ -163,24 +163,25 @@ def _ports(
         box = found.nodes[node].box
         assert box is not None
         numbers.sort(key=lambda i: (begins[i], i))
-        pitch = min(_PORTS, (boxes[box].width - 16) / len(numbers))
         middle = next(
             (i for i, number in enumerate(numbers) if number in straight), (len(numbers) - 1) / 2
         )
-        reach = max(0.0, boxes[box].width / 2 - 10)
+        # Where many come from one side of the straight one, they stand closer.
+        reach = max(0.0, boxes[box].width / 2 - 9)
+        pitch = min(_PORTS, reach / max(middle, len(numbers) - 1 - middle, 1))
         for i, number in enumerate(numbers):
-            offset = pitch * (i - middle)
-            if abs(offset) > reach:  # many come from one side of the straight one
-                offset = reach * (i - middle) / max(middle, len(numbers) - 1 - middle)
-            ends[number] = across[node] + offset
-    return begins, ends
+            ends[number] = across[node] + pitch * (i - middle)
+            if abs(ends[number] - begins[number]) < 1:
+                ends[number] = begins[number]  # no wire has a bend that one does not see
+    return begins, ends, {number for numbers in coming.values() for number in numbers}
 
 
 def _tracks(
     segments: Sequence[Segment],
     numbers: Sequence[int],
     begins: Sequence[float],
-    ends: Sequence[float],
+    ends: list[float],
+    loose: set[int],
 ) -> tuple[dict[int, int], int]:
     """Give each bent segment a track between its rows; those from one output share theirs."""
     groups: dict[tuple[int, tuple[int, int]], list[int]] = defaultdict(list)
@@ -195,6 +196,8 @@ def _tracks(
     while waiting:
         free = [t for t in waiting if not any(o is not t and o.above(t) for o in waiting)]
         trunk = free[0] if free else waiting[0]  # wires that change places: one has to give way
+        if not free:
+            _step_aside(trunk, waiting, ends, loose)
         waiting.remove(trunk)
         least = max((o.track + 1 for o in laid if o.above(trunk)), default=0)
         while any(o.track == least and o.overlaps(trunk) for o in laid):
@@ -203,6 +206,16 @@ def _tracks(
         laid.append(trunk)
         tracks.update(dict.fromkeys(trunk.numbers, least))
     return tracks, max((t.track for t in laid), default=0) + 1
+
+
+def _step_aside(
+    trunk: _Trunk, others: Sequence[_Trunk], ends: list[float], loose: set[int]
+) -> None:
+    """Move the ends of wires at boxes away from where others begin."""
+    for place, number in enumerate(trunk.numbers):
+        taken = [o.begin for o in others if o is not trunk and abs(o.begin - ends[number]) < 4]
+        if taken and number in loose:
+            ends[number] = trunk.ends[place] = taken[0] + (5 if ends[number] > taken[0] else -5)
 
 
 class _Trunk:

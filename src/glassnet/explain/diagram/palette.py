@@ -40,9 +40,9 @@ LIGHT = Palette(
         "shape": ("#008a65", "#e5f5ef"),
         "regularisation": ("#b3568a", "#faeff5"),
         "merge": ("#a87600", "#fcf4df"),
-        "op": ("#3a9bd4", "#eff8fd"),
+        "op": ("#2a8bc4", "#eff8fd"),
         "model": ("#33373d", "#eeeff1"),
-        "other": ("#858c96", "#f6f6f6"),
+        "other": ("#7d848e", "#f6f6f6"),
     },
     ("#0072b2", "#d55e00", "#008a65", "#b3568a"),
 )  # fmt: skip

@@ -43,7 +43,8 @@ def placed(found: Layered, boxes: Sequence[Box]) -> tuple[list[float], set[int]]
     apart = _apart(found, boxes, chain, shift)
     x = _packed(apart, sorted(set(chain)))
     _drawn_together(found, boxes, chain, shift, apart, x)
-    places = [x[chain[node]] + shift[node] for node in range(len(found.nodes))]
+    # Whole pixels: places that are almost the same are the same.
+    places = [round(x[chain[node]]) + shift[node] for node in range(len(found.nodes))]
     return places, straight
 
 
