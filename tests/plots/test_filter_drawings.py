@@ -206,3 +206,18 @@ def test_mistakes_are_told(conv: gn.Sequential, dense: gn.Sequential) -> None:
         gn.plots.feature_maps(conv)
     with pytest.raises(ValueError, match="x is one example"):
         gn.plots.feature_maps(conv, np.zeros((5, 8, 8, 1)))
+
+
+def test_dashes_tell_the_sign_without_colours() -> None:
+    rng = np.random.default_rng(0)
+    model = gn.Sequential([gn.Input((20,)), gn.layers.Dense(20)])
+    kernel = rng.normal(size=(20, 20))
+    model.set_weights([kernel, np.zeros(20)])
+    ax = gn.plots.weights(model).axes[0]
+    marked = {(y, x) for line in ax.lines for x, y in zip(*line.get_data(), strict=True)}
+    assert marked == set(zip(*np.nonzero(kernel < 0), strict=True))
+    many = gn.Sequential([gn.Input((8, 8, 6)), gn.layers.Conv2D(12, 3)])
+    kernel = many.get_weights()[0]
+    ax = gn.plots.filters(many).axes[13]
+    marked = {(y, x) for line in ax.lines for x, y in zip(*line.get_data(), strict=True)}
+    assert marked == set(zip(*np.nonzero(kernel[:, :, 1, 1] < 0), strict=True))

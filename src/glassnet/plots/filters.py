@@ -18,6 +18,7 @@ from glassnet.plots.tiles import (
     draw_tile,
     grid_for,
     in_digits,
+    mark_negative,
     reach_of,
     some_of,
     write_numbers,
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_NUMBERED = 25
-"""Up to so many cells of a kernel are written out, where the tiles are large enough."""
+_NUMBERED, _MARKED = 25, 49
+"""Up to so many cells of a kernel are written out where there is room; have their signs marked."""
 
 
 # --- kernels ----------------------------------------------------------------------------------
@@ -44,8 +45,9 @@ def filters(
 ) -> Figure:
     """Draw the kernels W of a convolution: a tile for each filter and channel.
 
-    Colours are centred at 0, on one scale for all tiles. A filter answers where the image looks
-    like it: bright where its weights are positive, dark where they are negative.
+    Colours are centred at 0, on one scale for all tiles. In small kernels numbers or dashes tell
+    the sign without colours. A filter answers where the image looks like it: bright where its
+    weights are positive, dark where they are negative.
 
     Args:
         model: a model, a convolution, or what `inspection.filter_kernels` returned.
@@ -95,6 +97,8 @@ def filters(
         image = draw_tile(place, look, tile, reach)
         if written:
             write_numbers(place, image, tile.reshape(height, width), SMALL - 1)
+        elif height * width <= _MARKED and not (joined and channels == 3):
+            mark_negative(place, image, tile.reshape(height, width), 3)
         if joined or row == 0:
             place.set_title(
                 _filter_name(found, number, columns), fontsize=SMALL, color=look.muted, pad=3

@@ -9,6 +9,8 @@ import numpy as np
 
 from glassnet.plots.figures import Theme, ink_on
 
+MARKED = 500
+"""Up to so many cells an image has dashes where it is negative; more would hide it."""
 MOST = 64
 """How many tiles are drawn at most, where nothing else is asked for."""
 
@@ -28,6 +30,18 @@ def write_numbers(ax: Any, drawn: Any, values: np.ndarray, size: float) -> None:
         ax.text(
             column, row, f"{number:.2f}".replace("-", "−"), ha="center", va="center",
             fontsize=size, color=ink_on(drawn.to_rgba(number)[:3]),
+        )  # fmt: skip
+
+
+def mark_negative(ax: Any, drawn: Any, values: np.ndarray, size: float) -> None:
+    """Put a dash into the cells of negative numbers: in grey print colours don't tell the sign."""
+    places = np.argwhere(values < 0)
+    inks = [ink_on(drawn.to_rgba(values[row, column])[:3]) for row, column in places]
+    for ink in sorted(set(inks)):
+        rows, columns = places[[one == ink for one in inks]].T
+        ax.plot(
+            columns, rows, linestyle="none", marker="_", markersize=size, color=ink, alpha=0.7,
+            scalex=False, scaley=False, gid="negative",
         )  # fmt: skip
 
 

@@ -15,10 +15,12 @@ from glassnet.checks import one_of, whole
 from glassnet.inspection.filters import WeightMatrix, weight_images, weight_matrices
 from glassnet.plots.figures import SMALL, TITLE, Theme, bare, colourbar, headline, panels, part
 from glassnet.plots.tiles import (
+    MARKED,
     MOST,
     draw_tile,
     grid_for,
     in_digits,
+    mark_negative,
     reach_of,
     some_of,
     write_numbers,
@@ -41,9 +43,10 @@ def weights(
 ) -> Figure:
     """Draw every weight matrix W as a heat map, with its histogram beside it.
 
-    Colours are centred at 0: one for negative weights, another for positive ones. Where a layer
-    has a bias, it stands as a strip below its matrix. With ``shape`` the weights of each unit of a
-    dense layer are drawn as an image instead: what the unit looks for in an image.
+    Colours are centred at 0: one for negative weights, another for positive ones. In matrices that
+    are not too large numbers or dashes tell the sign without colours. Where a layer has a bias, it
+    stands as a strip below its matrix. With ``shape`` the weights of each unit of a dense layer are
+    drawn as an image instead: what the unit looks for in an image.
 
     Args:
         model: a model, a layer, or what `inspection.weight_matrices` returned.
@@ -128,6 +131,8 @@ def heat_map(ax: Any, theme: Theme, found: WeightMatrix, reach: float) -> None:
     _title(ax, f"{found.name}  {shape}", theme.ink, TITLE - 0.5)
     if rows * columns <= 160 and columns <= 15:
         write_numbers(ax, drawn, found.matrix, SMALL - 1)
+    elif rows * columns <= MARKED:
+        mark_negative(ax, drawn, found.matrix, 4)
     colourbar(ax, drawn, theme)
 
 
