@@ -24,7 +24,8 @@ LARGE = 10.0
 """The size of inputs from which on they count as unscaled: ten times what LeCun et al. ask for."""
 SMALL = 0.01
 DENSE = 0.5
-"""A feature that is not 0 in this share of the examples is dense; a border pixel is not."""
+"""A feature that is not the background in this share of the examples is dense; a border pixel is
+not."""
 
 
 @ailment
@@ -102,7 +103,7 @@ class UnscaledInputs(Ailment):
             return f"{name} is tiny: typical entries are {size:.2g}."
         sizes = np.sqrt(np.mean(flat**2, axis=0))
         varying = flat.std(axis=0)
-        dense = (np.mean(flat != 0, axis=0) > DENSE) & (varying > 0)
+        dense = (np.mean(flat != background(flat), axis=0) > DENSE) & (varying > 0)
         if not dense.any():
             return ""
         found = int(np.argmax(sizes * dense))
@@ -126,6 +127,13 @@ class UnscaledInputs(Ailment):
                 f"{flat.mean(axis=0)[worst]:.3g} ± {varying[worst]:.2g}."
             )
         return ""
+
+
+def background(flat: np.ndarray) -> float:
+    """Return the value of what is empty: the most common one, where it is common; else 0."""
+    values, counts = np.unique(flat[:200], return_counts=True)
+    most = int(np.argmax(counts))
+    return float(values[most]) if counts[most] > 0.1 * flat[:200].size else 0.0
 
 
 _STANDARDISE = "mean, std = x.mean(axis=0), x.std(axis=0)\nx = (x - mean) / (std + 1e-8)"
@@ -189,9 +197,9 @@ class UselessFeatures(Ailment):
                 continue
             flat = wide(array)
             same = (flat == flat[0]).all(axis=0)
-            # A feature that is 0 throughout moves nothing, such as the border of a picture.
-            wide_enough = flat.shape[1] > 100
-            constant = np.flatnonzero(same & ((flat[0] != 0) | (not wide_enough)))
+            # The border of a picture is background throughout, and does no harm.
+            is_picture = flat.shape[1] > 100
+            constant = np.flatnonzero(same & ((flat[0] != background(flat)) | (not is_picture)))
             doubled = self._doubled(flat, same)
             if not len(constant) and not doubled:
                 continue
@@ -216,7 +224,7 @@ class UselessFeatures(Ailment):
     def _doubled(flat: np.ndarray, same: np.ndarray) -> list[tuple[int, int]]:
         known: dict[bytes, int] = {}
         found = []
-        shown = np.count_nonzero(flat, axis=0)
+        shown = np.count_nonzero(flat != background(flat), axis=0)
         for i in range(flat.shape[1]):
             # Two pixels that few pictures ink may agree by chance.
             if same[i] or shown[i] < max(10, len(flat) / 20):

@@ -6,11 +6,14 @@ import numpy as np
 
 from glassnet.explain.doctor.training.ailments import Ailment, ailment
 from glassnet.explain.doctor.training.case import Case, has_kernel
+from glassnet.explain.doctor.training.heads import Head
 from glassnet.explain.doctor.training.labels import features, neighbours
 from glassnet.explain.doctor.training.report import Finding
 
 GAP = 0.25
 """The part of the best constant guess's loss by which validation may be worse than training."""
+APART = 0.13
+"""The part of all labels by which validation may be worse, where training knows all of its own."""
 
 
 @ailment
@@ -87,7 +90,7 @@ class Overfitting(Ailment):
         ended = float(np.mean(held[-2:]))
         base = case.head.base if case.head is not None else float(held[0])
         rise = ended - held[best]
-        fell = loss[-1] < 0.95 * loss[best]
+        fell = loss[-1] < 0.8 * loss[best]
         if best > len(held) - 3 or not fell or rise < max(0.1 * held[best], 0.05 * base):
             return [], None
         return [
@@ -102,16 +105,26 @@ class Overfitting(Ailment):
         head, held = case.head, case.validation_head
         if head is None or held is None or len(held.y) < 30 or head.skill < 0.5:
             return []
-        if head.skill - held.skill < GAP:
+        right = [_accuracy(h) for h in (head, held)]
+        apart = right[0] - right[1]  # NaN for numbers
+        sure = apart > 4 * np.sqrt(right[1] * (1 - right[1]) / len(held.y))
+        by_heart = right[0] > 0.97 and apart > APART and sure
+        if head.skill - held.skill < GAP and not by_heart:
             return []
         told = (
             f"The loss is {head.loss_now:.4g} on training data and {held.loss_now:.4g} on "
             f"validation data (the best constant guess: {held.base:.4g})."
         )
-        if head.guessed is None or held.guessed is None:
+        if np.isnan(apart):
             return [told]
-        right = [float(np.mean(h.guessed == h.labels)) for h in (head, held)]
         return [f"{told} Accuracy: {right[0]:.3f} and {right[1]:.3f}."]
+
+
+def _accuracy(head: Head) -> float:
+    """The share of labels that are told right; NaN where there are none."""
+    if head.guessed is None or head.labels is None:
+        return float("nan")
+    return float(np.mean(head.guessed == head.labels))
 
 
 @ailment

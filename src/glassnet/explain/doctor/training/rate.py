@@ -124,13 +124,16 @@ class TooHigh(Ailment):
         factor = 0.1
         if bench.rate is not None:
             smaller = self._better(case, bench, first is not None)
-            if smaller is None:
+            if smaller is not None:
+                factor, ended, usual = smaller
+                told.append(
+                    f"{STEPS} steps with {factor:g} times the rate bring the loss to {ended:.3g}, "
+                    f"with yours to {usual:.3g}."
+                )
+            elif steep.rho > CATAPULT and (case.skill is None or case.skill < 0.1):
+                factor = 1.0 / steep.rho
+            else:
                 return None
-            factor, ended, usual = smaller
-            told.append(
-                f"{STEPS} steps with {factor:g} times the rate bring the loss to {ended:.3g}, with "
-                f"yours to {usual:.3g}."
-            )
         elif steep.rho < CATAPULT:
             return None
         told += _risen(case.log("loss"))
