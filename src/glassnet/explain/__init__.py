@@ -11,6 +11,9 @@ from glassnet.explain.diagram import diagram as diagram
 from glassnet.explain.diagram import plot_model as plot_model
 from glassnet.explain.derivation import Derivation as Derivation
 from glassnet.explain.derivation import derive as derive
+from glassnet.explain.doctor.training import Finding as Finding
+from glassnet.explain.doctor.training import TrainingReport as TrainingReport
+from glassnet.explain.doctor.training import diagnose_training as diagnose_training
 from glassnet.explain.doctor.diagnosis import Diagnosis as Diagnosis
 from glassnet.explain.doctor.diagnosis import Mistake as Mistake
 from glassnet.explain.doctor.diagnosis import diagnose as diagnose
