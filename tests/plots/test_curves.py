@@ -139,7 +139,8 @@ def test_inside_axes_of_ones_own(history: Any) -> None:
     right.set_facecolor("black")
     found = plots.learning_curves(history, ax=right, title="moons")
     assert found is figure
-    assert right.get_title() == "moons"
+    (inside,) = figure.subfigs
+    assert inside.get_suptitle() == "moons"
     assert len(figure.axes) == 2 + 3
     assert not left.lines
     figure.canvas.draw()

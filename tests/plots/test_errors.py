@@ -86,7 +86,7 @@ def test_the_worst_digits(digits: Any) -> None:
     for ax, place in zip(figure.axes, order, strict=True):
         np.testing.assert_allclose(ax.images[0].get_array(), x[place])
         said = p[place].argmax()
-        assert f"true {y[place]}\nsaid {said} ({100 * p[place, said]:.0f} %)" == ax.get_title()
+        assert f"true {y[place]}\npredicted {said} ({100 * p[place, said]:.0f} %)" == ax.get_title()
         assert f"#{place} · loss {-np.log(p[place, y[place]]):.3g}" == ax.get_xlabel()
 
 

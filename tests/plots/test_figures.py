@@ -102,9 +102,13 @@ def test_panels_stand_inside_the_axes_handed_in() -> None:
     assert found is figure
     assert drawn.shape == (2, 3)
     assert not right.axison
+    figures.headline(figure, right, "inside", THEMES["light"])
     figure.canvas.draw()
+    (inside,) = figure.subfigs
+    title = inside._suptitle.get_window_extent()
     for panel in drawn.flat:
-        assert panel.get_position().x0 > left.get_position().x1
+        assert panel.get_window_extent().x0 > left.get_window_extent().x1
+        assert panel.get_window_extent().y1 < title.y0
     widths = [panel.get_position().width for panel in drawn[0]]
     assert widths[1] > 1.5 * widths[0]
 

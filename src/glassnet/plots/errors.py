@@ -48,8 +48,8 @@ def residuals(
 
     Left the predictions against the targets: on the line all would be right. In the middle the
     residuals against the predictions: where the model is right on average they lie about 0
-    everywhere, and evenly so. Right how often each residual occurs, with their mean and standard
-    deviation.
+    everywhere, and evenly so. Right how often each residual occurs, with their mean and their
+    standard deviation s.
 
     Args:
         model: a regression with one output, of one or several numbers; or what
@@ -86,7 +86,7 @@ def residuals(
             )
         found = residuals_of(y, said, names=names)
     rows = len(found.names)
-    figure, places, look = panels(ax, theme, rows, 3, (12.0, 3.7 * rows + 0.3))
+    figure, places, look = panels(ax, theme, rows, 3, (12.6, 3.7 * rows + 0.3))
     for i in range(rows):
         _fit(places[i, 0], look, found, i)
         _about_zero(places[i, 1], look, found, i)
@@ -141,7 +141,7 @@ def _spread(place: Axes, theme: Theme, found: Residuals, i: int, bins: int | Non
     place.yaxis.set_major_locator(part("ticker").MaxNLocator(5, integer=True))
     place.set_xlabel("residual y - ŷ", fontsize=LABEL)
     place.set_ylabel("examples", fontsize=LABEL)
-    place.set_title(f"Residuals: mean {mean:.3g}, deviation s = {deviation:.3g}", fontsize=TITLE)
+    place.set_title(f"Residuals: mean {mean:.3g}, s = {deviation:.3g}", fontsize=TITLE)
 
 
 def _dots(theme: Theme, count: int) -> dict[str, Any]:
@@ -204,7 +204,7 @@ def worst_examples(
     number = len(found.losses)
     columns = min(number, 6 if images is not None else 3)
     rows = -(-number // columns)
-    size = (1.75 * columns, 2.25 * rows + 0.4) if images is not None else (
+    size = (1.85 * columns, 2.3 * rows + 0.4) if images is not None else (
         4.0 * columns, 2.4 * rows + 0.6
     )  # fmt: skip
     figure, places, look = panels(ax, theme, rows, columns, size)
@@ -295,7 +295,7 @@ def _features(
 def _verdict(place: Axes, theme: Theme, found: WorstExamples, i: int) -> None:
     right = found.true[i] == found.predicted[i]
     chance = "" if found.chances is None else f" ({_percent(float(found.chances[i, 0]))})"
-    said = f"said {found.predicted[i]}{chance}"
+    said = f"predicted {found.predicted[i]}{chance}"
     place.set_title(
         f"true {found.true[i]}\n{said}", fontsize=SMALL,
         color=theme.ink, fontweight="normal" if right or found.chances is None else "bold",
@@ -306,4 +306,4 @@ def _verdict(place: Axes, theme: Theme, found: WorstExamples, i: int) -> None:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %" if share < 0.995 else "over 99 %"
+    return f"{100 * share:.0f} %" if share < 0.995 else "> 99 %"

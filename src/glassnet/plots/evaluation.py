@@ -89,7 +89,8 @@ def confusion_matrix(
         found = confusion_of(y, values, names=names)
     k = len(found.names)
     side = min(max(2.6 + 0.42 * k, 3.6), 11.0)
-    place, look = axes(ax, theme, (side + 1.2, side + 0.4))
+    longest = max(len(name) for name in found.names)
+    place, look = axes(ax, theme, (side + 1.1 + 0.08 * longest, side + 0.5 + 0.03 * longest))
     place.grid(False)
     shares = found.normalized(normalize or "true")
     colours = place.imshow(shares, cmap=look.sequential, vmin=0, aspect="equal")
@@ -155,7 +156,7 @@ def _frame(place: Axes, theme: Theme, found: Confusion) -> None:
     place.set_ylabel("true class", fontsize=LABEL)
     total = int(found.counts.sum())
     place.set_title(
-        f"Confusion matrix: {_percent(found.accuracy)} of {total:,} judged rightly",
+        f"Confusion matrix: {_percent(found.accuracy)} of {total:,} correct",
         fontsize=TITLE,
         pad=22,
     )
@@ -203,7 +204,7 @@ def roc(
         _need_data("roc", "roc", model, x, y)
         found = roc_of(y, scores(model, x, output=output).values, names=names)
     one = len(found.curves) == 1
-    place, look = axes(ax, theme, (5.2, 5.0) if one else (6.4, 5.0))
+    place, look = axes(ax, theme, _size(found.curves))
     curves = [
         (c.name, c.false_positive_rates, c.true_positive_rates, f"AUC {c.area:.4f}")
         for c in found.curves
@@ -218,7 +219,7 @@ def roc(
         _mark(place, look, only.thresholds, curves[0][1:3], thresholds, (8, -9))
     elif min(c.area for c in found.curves) > _NEAR:
         _enlarge(place, look, curves, "default", (0.0, 0.2), (0.34, 0.1))
-    _square(place, "false positive rate", "true positive rate")
+    _square(place, "false positive rate", "true positive rate", one)
     _name(place, look, "ROC curve", one, found.absent, "lower right")
     return place
 
@@ -259,7 +260,7 @@ def precision_recall(
         _need_data("precision_recall", "precision_recall", model, x, y)
         found = precision_recall_of(y, scores(model, x, output=output).values, names=names)
     one = len(found.curves) == 1
-    place, look = axes(ax, theme, (5.2, 5.0) if one else (6.4, 5.0))
+    place, look = axes(ax, theme, _size(found.curves))
     curves = [
         (c.name, c.recalls, c.precisions, f"AP {c.average_precision:.4f}") for c in found.curves
     ]
@@ -273,7 +274,7 @@ def precision_recall(
         _mark(place, look, only.thresholds, curves[0][1:3], thresholds, (-6, -12))
     elif min(c.average_precision for c in found.curves) > _NEAR:
         _enlarge(place, look, curves, "steps-pre", (0.8, 1.0), (0.14, 0.1))
-    _square(place, "recall", "precision")
+    _square(place, "recall", "precision", one)
     _name(place, look, "Precision over recall", one, found.absent, "lower left")
     return place
 
@@ -315,9 +316,10 @@ def _mark(
             markeredgecolor=theme.background, label="_threshold", zorder=5, clip_on=False,
         )  # fmt: skip
         place.annotate(
-            "p ≥ " + ", ".join(f"{t:g}" for t in thresholds), (x, y), xytext=offset,
+            "p ≥ " + ", ".join(f"{t:g}" for t in thresholds), (x, y),
+            xytext=(offset[0], offset[1] if y > 0.12 else -offset[1]),
             textcoords="offset points", fontsize=SMALL, color=theme.ink,
-            ha="left" if offset[0] > 0 else "right", va="center", zorder=6,
+            ha="left" if offset[0] > 0 or x < 0.2 else "right", va="center", zorder=6,
         )  # fmt: skip
 
 
@@ -340,8 +342,16 @@ def _enlarge(
     place.indicate_inset_zoom(inside, edgecolor=theme.muted, alpha=0.6)
 
 
-def _square(place: Axes, across: str, up: str) -> None:
-    place.set(xlim=(0, 1), ylim=(0, 1.02), aspect="equal")
+def _size(curves: Sequence[Any]) -> tuple[float, float]:
+    """A square for the curves, and room for their names on the right."""
+    longest = max(max(len(curve.name) for curve in curves) + 10, 18)
+    return (5.2, 5.0) if len(curves) == 1 else (5.4 + 0.085 * longest, 5.0)
+
+
+def _square(place: Axes, across: str, up: str, alone: bool) -> None:
+    place.set(xlim=(0, 1), ylim=(0, 1.02))
+    if alone:  # a legend beside axes that are held square would be cut off
+        place.set_aspect("equal")
     place.set_xlabel(across, fontsize=LABEL)
     place.set_ylabel(up, fontsize=LABEL)
 
@@ -460,4 +470,4 @@ def _percent(share: float) -> str:
     if share in (0.0, 1.0):
         return f"{100 * share:.0f} %"
     told = f"{100 * share:.1f}"
-    return "over 99.9 %" if told == "100.0" else "under 0.1 %" if told == "0.0" else f"{told} %"
+    return "> 99.9 %" if told == "100.0" else "< 0.1 %" if told == "0.0" else f"{told} %"

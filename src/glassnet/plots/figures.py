@@ -134,10 +134,15 @@ def theme_of(ax: Axes) -> Theme:
     """
     red, green, blue, opaque = part("colors").to_rgba(ax.get_facecolor())
     if opaque < 0.5:
-        red, green, blue, opaque = part("colors").to_rgba(ax.figure.get_facecolor())
+        red, green, blue, opaque = part("colors").to_rgba(_page(ax).get_facecolor())
     rgb = np.array([red, green, blue]) if opaque >= 0.5 else np.ones(3)
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     return THEMES["dark" if linear @ [0.2126, 0.7152, 0.0722] < 0.18 else "light"]
+
+
+def _page(ax: Axes) -> Any:
+    """The figure that all stands on; a subfigure may be seen through."""
+    return ax.get_figure(root=True)
 
 
 # --- where a picture is drawn -----------------------------------------------------------------
@@ -184,8 +189,8 @@ def panels(
     """Return a figure, its panels as an array (rows, columns) of axes, and their theme.
 
     Args:
-        ax: axes handed in, whose place the panels take (they are turned off, only their title
-            stays); or None for a new figure.
+        ax: axes handed in, whose place the panels take (they are turned off, and a subfigure
+            stands there); or None for a new figure.
         theme: as in `axes`.
         rows: the number of rows.
         columns: the number of columns.
@@ -208,14 +213,21 @@ def panels(
         ax.set_axis_off()
         ax.title.set_color(look.ink)
         if place is not None:
-            inner = place.subgridspec(rows, columns, **grid_kw)
-            drawn = inner.subplots(squeeze=False, **subplots_kw)
+            inside = figure.add_subfigure(place, facecolor="none")
+            inside.set_label(_inside(ax))
+            grid = inside.add_gridspec(rows, columns, **grid_kw)
+            drawn = grid.subplots(squeeze=False, **subplots_kw)
         else:
             drawn = _inset(ax, rows, columns, subplots_kw, grid_kw)
     for one in drawn.flat:
         one.set_facecolor(look.background if ax is None else ax.get_facecolor())
         tidy(one, look)
     return figure, drawn, look
+
+
+def _inside(ax: Axes) -> str:
+    """The label of the subfigure in the place of these axes."""
+    return f"panels in the place of {id(ax)}"
 
 
 def _checked(ax: Any, theme: str | Theme) -> Theme:
@@ -305,11 +317,16 @@ def bare(ax: Axes) -> None:
 
 
 def headline(figure: Figure, ax: Axes | None, text: str, theme: Theme) -> None:
-    """Write the title of several panels: over the figure, or over the axes handed in."""
+    """Write the title of several panels: over the figure, or in the place of given axes."""
+    look: dict[str, Any] = {"fontsize": TITLE + 1, "color": theme.ink}
     if ax is None:
-        figure.suptitle(text, fontsize=TITLE + 1, color=theme.ink)
+        figure.suptitle(text, **look)
+        return
+    inside = [sub for sub in figure.subfigs if sub.get_label() == _inside(ax)]
+    if inside:
+        inside[-1].suptitle(text, **look)
     else:
-        ax.set_title(text, fontsize=TITLE + 1, color=theme.ink)
+        ax.set_title(text, pad=20, **look)
 
 
 def legend(ax: Axes, theme: Theme, **options: Any) -> Any:
