@@ -102,7 +102,7 @@ def _png(figure: Any) -> bytes:
     """The figure with as few colours and dots as it takes to stay small."""
     from PIL import Image
 
-    for dpi, colours in ((110, None), (110, 256), (100, 128), (90, 64), (80, 32)):
+    for dpi, colours in ((110, None), (96, None), (110, 256), (100, 128), (90, 64), (80, 32)):
         raw, small = io.BytesIO(), io.BytesIO()
         figure.savefig(raw, dpi=dpi)
         image = Image.open(raw).convert("RGB")
