@@ -25,7 +25,7 @@ KINKED = ("relu", "leaky_relu", "relu6", "hard_sigmoid", "linear", "softsign")
 
 # --- correct networks ---------------------------------------------------------------------------
 def drawn_network(seed: int) -> tuple[Any, np.ndarray, np.ndarray]:
-    """A compiled network of random layers with a batch; whatever the seed, its gradient is right."""
+    """A compiled network of random layers, with a batch; its gradient is right."""
     rng = np.random.default_rng(seed)
     gn.utils.set_random_seed(seed)
     old = gn.config.floatx()

@@ -14,7 +14,7 @@ computational noise", SIAM Journal on Scientific Computing 33 (2011).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import comb, sqrt
+from math import comb
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -46,16 +46,20 @@ class NotAnalytic(Exception):
     """A function gave no complex number for a complex one."""
 
 
-def noise_of(values: Sequence[float], order: int) -> float:
-    """Return how far rounding throws near values of a function off.
+def noise_of(values: Sequence[float]) -> float:
+    """Return how far rounding throws near values of a function off; seven values or so.
 
-    The difference of order k of smooth values vanishes as the k-th power of their distance;
-    rounding of size σ leaves it with a standard deviation σ √(2k choose k).
+    The differences of order k of smooth values vanish as the k-th power of their distance;
+    rounding of size σ leaves them with a standard deviation σ √(2k choose k).
 
-    >>> round(noise_of([1.0, 2.0, 3.0, 4.0], 3), 12)
+    >>> round(noise_of([1.0, 4.0, 9.0, 16.0, 25.0, 36.0, 49.0]), 12)
     0.0
     """
-    return float(np.abs(np.diff(values, order)).max()) / sqrt(comb(2 * order, order))
+    found = [
+        float(np.sqrt(np.mean(np.square(np.diff(values, k))) / comb(2 * k, k)))
+        for k in range(3, len(values))
+    ]
+    return max(found)
 
 
 def complex_slope(function: Function, x: np.ndarray, v: np.ndarray, step: float = STEP) -> float:
@@ -132,7 +136,7 @@ class Line:
             step = distance * self.unit * max(1.0, (self.eps / 2.0**-52) ** 0.25)
             values = [self.at(k * step) for k in range(1, 8)]
             if np.isfinite(values).all() and len(set(values)) > 3:
-                return noise_of(values, 6)
+                return noise_of(values)
         return 0.0
 
     def slope(self, enough: float = 0.0) -> Slope:

@@ -255,7 +255,8 @@ class Trial:
         scale = 1e-3 * max(float(np.abs(self.g).max(initial=0.0)), 1e-300)
         size = np.maximum(np.maximum(np.abs(given), np.abs(expected)), scale)
         error = np.abs(given - expected) / size
-        error[~np.isfinite(error)] = 0.0
+        nothing = np.maximum(np.abs(given), np.abs(expected)) <= doubt + self.floor
+        error[~np.isfinite(error) | nothing] = 0.0  # both are 0 as far as rounding tells
         known = [f.index for f in self.shown]
         for n in np.argsort(-error, kind="stable"):
             i = places[int(n)]
