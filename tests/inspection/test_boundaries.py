@@ -147,6 +147,15 @@ def test_strength_and_lead() -> None:
     np.testing.assert_allclose(scored.strength, [[0.25, 0], [1, 0.5]], atol=1e-12)
 
 
+def test_the_middle_of_a_region_is_farthest_from_its_border() -> None:
+    found = inspection.boundary(network(1, None, "mse"), X, cells=9, extent=((0, 8), (10, 18)))
+    region = np.zeros((9, 9), bool)
+    region[2:7, 4:9] = True  # (a, b) from (4, 12) to (8, 16)
+    region[0, :] = True
+    assert found.middle(region) == pytest.approx((6, 14))
+    assert found.middle(np.zeros((9, 9), bool)) is None
+
+
 def test_an_output_of_several_is_chosen() -> None:
     inputs = gn.Input((2,))
     hidden = gn.layers.Dense(3, "tanh")(inputs)

@@ -102,7 +102,15 @@ def test_points_stand_with_their_class_and_the_wrong_ones_are_ringed(binary: gn.
     assert np.array_equal(offsets(ax, "yes"), X[y == 1])
     assert np.array_equal(offsets(ax, "misjudged"), X[wrong])
     assert names(ax) == ["no", "yes", "misjudged"]
-    assert ax.get_title() == f"Decision boundary, {24 - wrong.sum()} of 24 points judged rightly"
+    assert ax.get_title() == f"Decision boundary: {24 - wrong.sum()} of 24 points right"
+
+
+def test_regions_without_points_of_a_known_class_have_their_names(classes: gn.Model) -> None:
+    ax = plots.boundary(classes, X, cells=31, class_names=["a", "b", "c"])
+    places = np.array([text.get_position() for text in ax.texts], np.float32)
+    decided = classes.predict(places, verbose=0).argmax(axis=1)
+    assert [text.get_text() for text in ax.texts] == ["abc"[k] for k in decided] == list("abc")
+    assert ax.get_legend() is None
 
 
 def test_colours_of_classes_are_those_of_the_likeliest(classes: gn.Model) -> None:

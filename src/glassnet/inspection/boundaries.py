@@ -94,6 +94,24 @@ class Boundary:
         others = np.delete(self.values, number, axis=-1)
         return np.asarray(self.values[..., number] - others.max(axis=-1))
 
+    def middle(self, region: np.ndarray) -> tuple[float, float] | None:
+        """Return the place of a region (b, a) that is farthest from its border; None for none.
+
+        Where several are, one of them. Distances are counted in cells, as a king moves.
+        """
+        left = np.pad(region, 1, constant_values=False)
+        last = left
+        while left.any():
+            last = left
+            across = left[:, 1:-1] & left[:, :-2] & left[:, 2:]
+            left = np.zeros_like(last)
+            left[1:-1, 1:-1] = across[1:-1] & across[:-2] & across[2:]
+        inside = np.argwhere(last[1:-1, 1:-1])
+        if not len(inside):
+            return None
+        row, column = inside[len(inside) // 2]
+        return float(self.plane.a[column]), float(self.plane.b[row])
+
     @property
     def strength(self) -> np.ndarray:
         """How sure the decision for one of k classes is, (b, a), from 0 to 1.

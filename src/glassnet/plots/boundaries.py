@@ -143,15 +143,15 @@ def _yes_no(ax: Any, look: Theme, found: Boundary, number: int, limits: Range | 
     label = found.names[number] if found.kind == "labels" else found.names[1]
     bar = scale_beside(ax, image, look, f"P({label})" if found.probable else f"score of {label}")
     bar.ax.axhline(found.threshold, color=look.ink, linewidth=1.6)
+    names = (f"not {label}", label) if found.kind == "labels" else (found.names[0], label)
     if found.truth is None:
         _dots(ax, look, found)
+        yes = values > found.threshold
+        _named(ax, look, found, {names[0]: ~yes, names[1]: yes})
         return
     truth, wrong = found.truth, found.wrong
     if found.kind == "labels":
         truth, wrong = truth[:, number], wrong[:, number]
-        names = (f"not {label}", label)
-    else:
-        names = (found.names[0], found.names[1])
     _points(ax, look, found, truth, wrong, names)
 
 
@@ -166,6 +166,7 @@ def _classes(ax: Any, look: Theme, found: Boundary) -> None:
             _line(ax, look, found.plane, found.lead(number), 0.0)
     if found.truth is None:
         _dots(ax, look, found)
+        _named(ax, look, found, {name: decided == k for k, name in enumerate(found.names)})
         return
     _points(ax, look, found, found.truth, found.wrong, found.names)
 
@@ -255,6 +256,15 @@ def _dots(ax: Any, look: Theme, found: Boundary) -> None:
     )  # fmt: skip
 
 
+def _named(ax: Any, look: Theme, found: Boundary, regions: dict[str, np.ndarray]) -> None:
+    """Write the name of each region into it, where no points of its class tell it."""
+    for name, region in regions.items():
+        place = found.middle(region)
+        if place is not None:
+            text = ax.text(*place, name, color=look.ink, ha="center", va="center", zorder=5)
+            _outlined([text], look)
+
+
 def area(count: int) -> float:
     """Return the area of a marker, smaller where there are many."""
     return float(np.clip(2600 / max(count, 1) ** 0.75, 9, 70))
@@ -318,7 +328,7 @@ def _title(found: Boundary, number: int) -> str:
     right = len(wrong) - int(wrong.sum())
     if name:
         return f"{found.names[number]}: {right} of {len(wrong)} right"
-    return f"Decision boundary, {right} of {len(wrong)} points judged rightly"
+    return f"Decision boundary: {right} of {len(wrong)} points right"
 
 
 def held_told(plane: InputPlane) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glassnet.plots.beside import scale_beside
-from glassnet.plots.figures import LABEL, Theme, part
+from glassnet.plots.figures import Theme, part
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -79,10 +79,8 @@ def draw_sheet(
 
 
 def draw_scale(ax: Axes, theme: Theme, filled: Any, name: str) -> Any:
-    """Draw the scale of heights beside the axes, its name above it."""
-    bar = scale_beside(ax, filled, theme, format=told)
-    bar.ax.set_title(name, fontsize=LABEL, color=theme.ink)
-    return bar
+    """Draw the scale of heights beside the axes, with its name."""
+    return scale_beside(ax, filled, theme, name, format=told)
 
 
 def told(value: float, _: Any = None) -> str:

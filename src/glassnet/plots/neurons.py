@@ -79,7 +79,7 @@ def neuron_maps(
     figure, places, look = panels(ax, theme, rows, columns, size)
     for row, layer in zip(places, found.layers, strict=True):
         _row(row, look, found, layer)
-    text = f"What each neuron answers, over {plane.labels[0]} (across) and {plane.labels[1]} (up)"
+    text = f"What each neuron answers ({plane.labels[0]} across, {plane.labels[1]} up)"
     if found.other:
         text += f"\nnot shown, as their answers are no single numbers: {', '.join(found.other)}"
     headline(figure, ax, text + held_told(plane), look)
