@@ -67,7 +67,8 @@ def test_places_of_a_sequence_count_one_by_one() -> None:
         ([0, 1, 1], [0, 1], "3 true classes and 2 predicted"),
         ([[1, 1], [0, 1]], [[0.5, 0.5], [0.1, 0.9]], "several labels"),
         ([0, 3], [[0.5, 0.5], [0.1, 0.9]], "whole, 0 to 1; got 0 to 3"),
-        ([0.5, 1], [0, 1], "class numbers 0, 1, 2"),
+        ([0.5, 1], [0, 1], "class numbers 0, 1, 2 …; got 0.5"),
+        ([1, 1], [-1, 1], "class numbers 0, 1, 2 …; got -1"),
         ([], [], "expected an array of numbers"),
     ],
 )

@@ -53,6 +53,22 @@ def test_values_stand_at_the_epochs_they_belong_to(tmp_path: Path, frequency: An
         assert run.epochs[np.isfinite(run.values["val_loss"])].tolist() == due
 
 
+def test_runs_appended_to_one_file_go_on_counting(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    for _ in range(2):
+        fitted(epochs=2, callbacks=[gn.callbacks.CSVLogger(path, append=True)])
+    (run,) = run_histories(path)
+    assert run.epochs.tolist() == [1, 2, 3, 4]
+
+
+def test_a_history_taken_up_again_knows_its_epochs() -> None:
+    history = fitted(epochs=4, validation_freq=[1, 4])
+    again = gn.callbacks.History()
+    again.set_state(history.get_state())
+    (run,) = run_histories(again)
+    assert run.epochs[np.isfinite(run.values["val_loss"])].tolist() == [1, 4]
+
+
 def test_later_epochs_keep_their_numbers() -> None:
     (run,) = run_histories(fitted(epochs=5, initial_epoch=3))
     assert run.epochs.tolist() == [4, 5]

@@ -110,6 +110,16 @@ def test_missing_epochs_are_left_out() -> None:
     assert (line.get_xdata().tolist(), line.get_ydata().tolist()) == ([2, 4], [5.0, 6.0])
 
 
+def test_a_run_that_diverged_is_drawn_as_far_as_it_went() -> None:
+    (ax,) = plots.learning_curves(
+        {"loss": [1.0, 9.0, np.inf, np.nan], "val_loss": [np.nan] * 4}
+    ).axes
+    drawn = lines(ax)
+    assert drawn["training"].get_ydata().tolist() == [1.0, 9.0]
+    assert drawn["validation"].get_ydata().tolist() == []
+    ax.figure.canvas.draw()
+
+
 def test_several_runs(history: Any, tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
     path.write_text("epoch,loss,val_loss\n0,2.0,NA\n1,1.0,NA\n")

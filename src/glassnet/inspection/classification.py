@@ -104,11 +104,13 @@ def _one_number(y: Any, p: np.ndarray, threshold: float) -> tuple[np.ndarray, np
         p = (p > 0).astype(np.float64) if whole_numbers and (p < 0).any() else p
     if not whole_numbers:
         p = (p > threshold).astype(np.float64)
-    if (true != np.floor(true)).any() or min(true.min(), p.min()) < 0:
-        raise ValueError(
-            "confusion: expected class numbers 0, 1, 2 …; got "
-            f"{true[(true != np.floor(true)) | (true < 0)][:1] or p[p < 0][:1]}."
-        )
+    for given in (true, p):
+        strange = given[(given != np.floor(given)) | (given < 0)]
+        if strange.size:
+            raise ValueError(
+                f"confusion: expected class numbers 0, 1, 2 …; got {strange[0]:g}. Scores of k "
+                "classes have shape (m, k)."
+            )
     k = max(int(true.max()), int(p.max()), 1) + 1
     return p.astype(np.int64), true.astype(np.int64), k
 

@@ -156,6 +156,14 @@ def worst_examples(
 
     Raises:
         ValueError: where the model has no loss or several inputs, or a loss is NaN.
+
+    >>> import numpy as np, glassnet as gn
+    >>> model = gn.Sequential([gn.Input((1,)), gn.layers.Dense(1, kernel_initializer="ones")])
+    >>> model.compile(loss="mse")
+    >>> x = np.array([[1.0], [2.0], [3.0]])
+    >>> found = gn.inspection.worst_examples(model, x, np.array([1.0, 5.0, 4.0]), count=2)
+    >>> found.indices.tolist(), found.losses.tolist(), found.true, found.predicted
+    ([1, 2], [9.0, 1.0], ('5', '4'), ('2', '3'))
     """
     whole(count, "worst_examples: count", least=1)
     losses = example_losses(model, x, y, batch_size=batch_size)

@@ -85,7 +85,8 @@ def run_histories(history: Any) -> list[RunHistory]:
 
     A list that is shorter than the others belongs to a metric that not every epoch has. What
     ``fit`` returned tells which epochs these are. A plain dict doesn't: with ``validation_freq=f``
-    it is every f-th, and so it is taken, f being the largest that gives so many values.
+    it is every f-th, and so it is taken, f being the largest that gives so many values. A file to
+    which several runs were appended is one run whose epochs go on counting.
 
     Raises:
         TypeError: for anything else.
@@ -183,4 +184,7 @@ def _from_file(path: Path, name: str) -> RunHistory:
         column = np.array([np.nan if cell == "NA" else float(cell) for cell in cells])
         if not all(cell == "NA" for cell in cells):
             values[key] = column
-    return RunHistory(name, np.array([int(row["epoch"]) for row in rows]) + 1, values)
+    epochs = np.array([int(row["epoch"]) for row in rows]) + 1
+    if (np.diff(epochs) <= 0).any():
+        epochs = np.arange(len(rows)) + 1  # runs one after another, by CSVLogger(append=True)
+    return RunHistory(name, epochs, values)

@@ -188,6 +188,14 @@ def worst_examples(
 
     Raises:
         ValueError: as `inspection.worst_examples`; for a ``shape`` that the inputs don't fill.
+
+    >>> import numpy as np, glassnet as gn
+    >>> model = gn.Sequential([gn.Input((1,)), gn.layers.Dense(1, kernel_initializer="ones")])
+    >>> model.compile(loss="mse")
+    >>> x = np.array([[1.0], [2.0], [3.0]])
+    >>> figure = gn.plots.worst_examples(model, x, np.array([1.0, 5.0, 4.0]), count=2)
+    >>> [ax.get_xlabel() for ax in figure.axes]
+    ['#1 · loss 9', '#2 · loss 1']
     """
     if isinstance(model, WorstExamples):
         if x is not None or y is not None:
