@@ -161,6 +161,8 @@ def role_of(layer: Layer, x: Any, *, seed: int = 0) -> Role | None:
         return None
     hinted, said = _hinted(type(layer).__name__)
     order = [*hinted, *(f for f in FAMILIES if f not in hinted)]
+    if problem.chance and not problem.weights:
+        order = ["dropout"]  # all that is seen outside training is that nothing happens there
     best: Match | None = None
     near: list[tuple[bool, Match]] = []
     for match in matches(problem, order):
@@ -171,12 +173,12 @@ def role_of(layer: Layer, x: Any, *, seed: int = 0) -> Role | None:
         near.append((not _is_of(match.candidate, said), match))
     if best is not None and (best.distance <= AGREES or best.distance <= EXACT):
         return _role(own, problem, best, "forward")
-    near.sort(key=lambda pair: (pair[0], pair[1].apart))
-    for foreign, match in near[:40]:
-        told = differing.related(match, not foreign)
-        if told:
-            return _role(own, problem, match, "forward", told)
     near.sort(key=lambda pair: (pair[0], _odd(pair[1].candidate), pair[1].apart))
+    for relation in (differing.related, differing.partly_equal):
+        for foreign, match in near:
+            told = relation(match, not foreign)
+            if told:
+                return _role(own, problem, match, "forward", told)
     for foreign, match in near[:1]:
         if not foreign or match.apart < 0.05:
             told = differing.unlike(match)
@@ -224,6 +226,8 @@ def _role(own: Layer, problem: Problem, match: Match, by: str, told: str = "") -
     remarks = [r for r in (convention.said, candidate.remark) if r]
     agrees = match.distance <= AGREES and not candidate.fault and not told
     modes = (False, True) if candidate.modes == (False,) else candidate.modes
+    if problem.chance and not candidate.cls.__name__.endswith(("Dropout", "1D", "2D", "Noise")):
+        modes = (False,)  # what it does in training by chance was not compared
     differs = told
     if candidate.fault and match.distance <= AGREES:
         verb = candidate.fault[0].isalpha()
@@ -238,10 +242,11 @@ def _role(own: Layer, problem: Problem, match: Match, by: str, told: str = "") -
         )
     weights = tuple(_map(p, named) for p in candidate.placements)
     said = _hinted(type(own).__name__)[1]
-    meant = agrees or _is_of(candidate, said)
+    unused = bool(candidate.fault and candidate.scales)  # a weight that it has and ignores
+    meant = agrees or unused or _is_of(candidate, said)
     return Role(
         layer, candidate.source, weights, agrees, match.distance, differs, tuple(remarks), by,
-        modes, problem.chance, meant or bool(candidate.fault), candidate, convention,
+        modes, problem.chance, meant, candidate, convention,
         tuple(problem.weights),
     )  # fmt: skip
 
@@ -253,7 +258,8 @@ def _map(placement: Placement, named: Sequence[tuple[str, Any]]) -> WeightMap:
 def _odd(candidate: Candidate) -> int:
     """How much more than the plain layer a candidate is."""
     extra = {"activation", "strides", "padding", "dilation_rate"} & set(candidate.arguments)
-    return len(extra) + bool(candidate.fault) + (candidate.padding is not None)
+    oblong = isinstance(candidate.arguments.get("pool_size"), tuple)
+    return len(extra) + oblong + bool(candidate.fault) + (candidate.padding is not None)
 
 
 # --- by name ----------------------------------------------------------------------------------

@@ -127,7 +127,8 @@ def gradients(specimen: Specimen) -> Result:
                     numbers=[f"{name}{where}: {given[place]:.6g}, right is {right[place]:.6g}"],
                 )
         names = [name for name, *_ in pairs]
-    if tied := _at_ties(specimen, role):
+    tied = _at_ties(specimen, role)
+    if tied is not None:
         return tied
     if not names:  # the modes in which it can be compared are others
         return skipped("the two are alike in training alone, where the layer knows no training")

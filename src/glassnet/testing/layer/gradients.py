@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from glassnet.explain.doctor.gradient_report import GradientReport
+from glassnet.explain.doctor.gradient_report import GradientReport, ParameterCheck
 from glassnet.explain.doctor.gradients import check_gradients
 from glassnet.explain.doctor.roles import Role
 from glassnet.explain.doctor.twins import Run, named_weights
@@ -85,8 +85,7 @@ def _draws_anew(specimen: Specimen) -> bool:
 
 def _judged(specimen: Specimen, found: GradientReport, training: bool) -> Result:
     if found.ok:
-        names = [c.worst.parameter for c in found.checks]
-        said = [n if _is_input(n) else f"d{n}" for n in names]
+        said = [_said(c) for c in found.checks]
         if not said:
             return skipped("there is nothing to differentiate by")
         verb = "are" if len(said) > 1 else "is"
@@ -97,10 +96,8 @@ def _judged(specimen: Specimen, found: GradientReport, training: bool) -> Result
     if found.troubles:
         return failed(f"They can't be checked: {found.troubles[0]}", detail=found)
     wrong = [c for c in found.checks if not c.ok]
-    names = [c.worst.parameter for c in wrong]
-    said = [n if _is_input(n) else f"d{n}" for n in names]
-    right = [c.worst.parameter for c in found.checks if c.ok]
-    rest = [n if _is_input(n) else f"d{n}" for n in right]
+    said = [_said(c) for c in wrong]
+    rest = [_said(c) for c in found.checks if c.ok]
     sentence = f"{_listed(said)} {'are' if len(said) > 1 else 'is'} wrong"
     sentence += f"; {_listed(rest)} {'are' if len(rest) > 1 else 'is'} right." if rest else "."
     numbers = []
@@ -109,11 +106,13 @@ def _judged(specimen: Specimen, found: GradientReport, training: bool) -> Result
     hints = _ratios(specimen, training) if specimen.in_numpy else []
     if hints:
         sentence += " " + " ".join(hints)
-    return failed(sentence, backward_of(specimen, names), numbers, found)
+    return failed(sentence, backward_of(specimen, [name[1:] for name in said]), numbers, found)
 
 
-def _is_input(name: str) -> bool:
-    return name.startswith("dX") or (name[:1] == "d" and name[1:2].isupper())
+def _said(check: ParameterCheck) -> str:
+    """What the gradient is called: ``"dW"``."""
+    name = check.parameter
+    return name if name.startswith("d") and name[1:2].isupper() else f"d{name}"
 
 
 def _listed(names: list[str]) -> str:
@@ -125,12 +124,11 @@ def _errors(found: GradientReport) -> str:
     return f"{max(worst, 1e-16):.0e}"
 
 
-def _numbers(check: Any) -> list[str]:
+def _numbers(check: ParameterCheck) -> list[str]:
     worst = check.worst
     if worst.verdict in ("shape", "missing", "raised"):
-        return [f"{worst.parameter}: {worst.note}"]
-    name = worst.parameter if _is_input(worst.parameter) else f"d{worst.parameter}"
-    place = f"{name}{list(worst.index) if worst.index else ''}"
+        return [f"{_said(check)}: {worst.note}"]
+    place = f"{_said(check)}{list(worst.index) if worst.index else ''}"
     return [f"{place}: backward gives {worst.given:.6g}, right is {worst.expected:.6g}"]
 
 
@@ -140,7 +138,11 @@ def _ratios(specimen: Specimen, training: bool) -> list[str]:
     if role is None or not role.agrees or training not in role.modes or specimen.by_chance:
         return []
     hints: dict[str, list[str]] = {}
-    for name, given, right in compared(specimen, role, training):
+    try:
+        pairs = compared(specimen, role, training)
+    except Exception:
+        return []  # a gradient that has no shape to compare
+    for name, given, right in pairs:
         factor = ratio(given, right)
         if factor is not None and abs(factor - 1) > 1e-6:
             said = said_factor(factor, len(flatten(specimen.inputs)[0]))

@@ -62,6 +62,6 @@ def _dense(specimen: Specimen, wrong: Sequence[str]) -> str:
         keep = ", keepdims=True" if bias.how else ""
         turn = ".T" if bias.how and not bias.how.startswith("(1") else ""
         lines.append(f"self.d{bias.own} = {dZ}.sum(axis=0{keep}){turn}")
-    if not wrong or any(name.startswith("dX") for name in wrong):
+    if not wrong or any(name.startswith("X") for name in wrong):
         lines.append(f"return {dZ} @ self.{kernel.own}{'' if turned else '.T'}")
     return "\n".join(lines)

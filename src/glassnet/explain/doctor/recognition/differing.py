@@ -16,13 +16,8 @@ _MANY, _MOST = 0.3, 0.8
 """The share of equal entries that makes two outputs the same but for the others."""
 
 
-def related(match: Match, likely: bool) -> str:
-    """Return the simple relation of an output to what the library gives; empty for none.
-
-    Args:
-        match: the candidate that was tried.
-        likely: whether the name says that it is meant, so that a part that agrees tells something.
-    """
+def related(match: Match, _: bool = True) -> str:
+    """Return the simple relation of an output to what the library gives; empty for none."""
     expected, got = match.expected, match.got
     if expected.shape != got.shape or expected.size < 3:
         return ""
@@ -40,6 +35,20 @@ def related(match: Match, likely: bool) -> str:
     rows = shift.reshape(-1, shift.shape[-1])
     if len(rows) > 1 and np.abs(rows - rows[0]).max() <= EXACT * size:
         return "its forward differs by a constant for each unit: the bias is not added as it should"
+    return ""
+
+
+def partly_equal(match: Match, likely: bool) -> str:
+    """Return how many entries of an output are not the library's, where the others are.
+
+    Args:
+        match: the candidate that was tried.
+        likely: whether the name says that it is meant, so that a smaller part tells something.
+    """
+    expected, got = match.expected, match.got
+    if expected.shape != got.shape or not np.isfinite(got).all():
+        return ""
+    size = max(float(np.abs(got).max()), 1e-300)
     same = np.isclose(got, expected, rtol=1e-9, atol=1e-12 * size)
     enough = _MANY if likely else _MOST
     if same.mean() >= enough and (likely or match.candidate.placements):

@@ -94,6 +94,8 @@ def _tried(problem: Problem, candidate: Candidate, convention: Convention) -> It
         found = values(problem, candidate)
     except (ValueError, TypeError, IndexError, NotImplementedError, KeyError):
         return  # it can't be this one
+    if not found:
+        return  # it is told from training alone, and that is random
     if not candidate.activated:
         yield _compared(problem, candidate, convention, found)
         return
