@@ -193,7 +193,9 @@ def test_panels_take_the_place_of_axes(conv: gn.Sequential) -> None:
     figure = Figure()
     given = figure.add_subplot()
     assert gn.plots.filters(conv, ax=given) is figure
-    assert "one: 3 filters" in given.get_title()
+    (inside,) = figure.subfigs
+    assert "one: 3 filters" in inside.get_suptitle()
+    assert len(images(inside)) == 3
     assert not given.axison
 
 

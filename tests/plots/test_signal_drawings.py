@@ -128,5 +128,7 @@ def test_it_draws_into_the_place_of_axes() -> None:
     whole = Figure()
     given = whole.add_subplot()
     assert gn.plots.initializations(["ones"], "tanh", depth=2, units=3, ax=given) is whole
-    assert "2 layers" in given.get_title()
+    (inside,) = whole.subfigs
+    assert "2 layers" in inside.get_suptitle()
     assert not whole.legends
+    assert [t.get_text() for t in inside.legends[0].get_texts()] == ["ones, all units alike"]

@@ -17,7 +17,7 @@ from glassnet.inspection.signals import ACTIVATION_LAYERS, PERCENTILES, Signal, 
 from glassnet.models.model import Model
 
 BINS = 60
-"""How many bars a histogram has."""
+"""How many bars a histogram has at most: about the square root of the number of entries."""
 KEPT = 95.0
 """How many percent of the derivatives a histogram shows: the largest few would make it a needle."""
 
@@ -172,5 +172,6 @@ def _histogram(array: np.ndarray, kept: float) -> tuple[np.ndarray, np.ndarray]:
     low, high = map(float, np.percentile(entries, (outside, 100.0 - outside)))
     if not high > low:
         low, high = low - 0.5, high + 0.5
-    counts, edges = np.histogram(entries, BINS, (low, high))
+    bins = int(np.clip(np.sqrt(entries.size), 8, BINS))
+    counts, edges = np.histogram(entries, bins, (low, high))
     return counts, edges

@@ -270,7 +270,7 @@ def initializations(
     for place in drawn[-1]:
         place.set_xlabel("layer")
         place.xaxis.set_major_locator(part("ticker").MaxNLocator(8, integer=True))
-    _name_curves(figure, ax, drawn, look)
+    _name_curves(ax, drawn, look)
     depths = max(flow.depth for flow in flows)
     headline(figure, ax, f"What initial weights do to signals in {depths} layers", look)
     return figure
@@ -322,12 +322,14 @@ def _decades(ax: Any) -> None:
     ax.yaxis.set_minor_locator(part("ticker").NullLocator())
 
 
-def _name_curves(figure: Any, ax: Any, drawn: Any, theme: Theme) -> None:
+def _name_curves(ax: Any, drawn: Any, theme: Theme) -> None:
+    """Name the curves below all panels; inside the first where these stand inside other axes."""
     handles, labels = drawn[0, 0].get_legend_handles_labels()
-    if ax is not None:
+    home = drawn[0, 0].figure
+    if ax is not None and home is ax.figure:
         legend(drawn[0, 0], theme, fontsize=SMALL - 1)
         return
-    figure.legend(
+    home.legend(
         handles, labels, loc="outside lower center", ncols=min(3, len(labels)), frameon=False,
         labelcolor=theme.ink, fontsize=SMALL,
     )  # fmt: skip
