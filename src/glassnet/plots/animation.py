@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 DPI = {".gif": 80, ".mp4": 150, ".html": 120}
 """How many dots an inch has where nobody says; a page is shown on fine screens."""
 _CSS = 96  # pixels an inch in CSS
-_SAMPLES = 5  # frames that the palette is chosen from
+_SAMPLES = 8  # frames that the palette is chosen from
 
 Picture = Callable[["Model", "Frame", "Figure"], Any]
 """Draws one frame: gets the model with the frame's weights, the frame, an empty figure."""
@@ -184,7 +184,9 @@ class _Stage:
         """Return the colours, chosen from frames spread over the run."""
         frames = self.recorder.frames
         chosen = sorted({round(i) for i in np.linspace(0, len(frames) - 1, _SAMPLES)})
-        return Palette([self.pixels(frames[i]) for i in chosen])
+        look = self.theme
+        named = (look.background, look.ink, look.muted, look.faint, *look.colours)
+        return Palette([self.pixels(frames[i]) for i in chosen], named)
 
     def pixels(self, frame: Frame) -> np.ndarray:
         """Draw a frame. The model has its own weights again afterwards."""

@@ -29,24 +29,28 @@ def _pillow(name: str) -> Any:
 class Palette:
     """The colours that an animation uses: at most 255, chosen from some of its frames.
 
-    The 32 that cover most are taken as they are, so that a page's background is its own; the
-    others by median cut.
+    Some are taken as they are: those named, and the 32 that cover most. Of the others two
+    thirds are chosen by median cut over the pixels, for the large areas, and one third by median
+    cut over the colours, for what is small and of a colour of its own.
 
     Args:
         samples: frames, (height, width, 3) of bytes.
+        named: colours that must be there, as ``"#0072B2"``.
+
+    Source: P. Heckbert, "Color image quantization for frame buffer display", SIGGRAPH 1982.
     """
 
-    def __init__(self, samples: Sequence[np.ndarray]) -> None:
-        image = _pillow("Image")
+    def __init__(self, samples: Sequence[np.ndarray], named: Sequence[str] = ()) -> None:
         joined = np.concatenate([frame.reshape(-1, 3) for frame in samples])
-        exact, counts = np.unique(_packed(joined), return_counts=True)
-        exact = exact[np.argsort(-counts, kind="stable")[:_EXACT]]
-        cut = image.fromarray(joined[None]).quantize(
-            _COLOURS - len(exact), method=image.Quantize.MEDIANCUT, dither=image.Dither.NONE
-        )
-        others = np.array(cut.getpalette("RGB"), np.uint8).reshape(-1, 3)
-        found = np.concatenate([_unpacked(exact), others])[:_COLOURS]
-        self.rgb = found.astype(np.int32)
+        each = [np.unique(_packed(frame), return_counts=True) for frame in samples]
+        present, place = np.unique(np.concatenate([c for c, _ in each]), return_inverse=True)
+        counts = np.bincount(place, np.concatenate([n for _, n in each]))
+        often = present[np.argsort(-counts, kind="stable")[:_EXACT]]
+        asked = np.array([int(colour.removeprefix("#"), 16) for colour in named], often.dtype)
+        exact = _unpacked(np.unique(np.concatenate([often, asked])))
+        left = _COLOURS - len(exact)
+        wide, rare = _cut(joined, left - left // 3), _cut(_unpacked(present), left // 3)
+        self.rgb = np.concatenate([exact, wide, rare]).astype(np.int32)
         self._nearest = np.full(1 << 24, _UNKNOWN, np.uint8)  # for every colour there is
 
     @property
@@ -64,7 +68,7 @@ class Palette:
         return found
 
     def _learn(self, packed: np.ndarray) -> None:
-        for some in np.array_split(packed, len(packed) // 4096 + 1):
+        for some in np.array_split(packed, len(packed) // 512 + 1):
             apart = _unpacked(some)[:, None].astype(np.int32) - self.rgb
             self._nearest[some] = (apart**2).sum(axis=-1).argmin(axis=1)
 
@@ -75,10 +79,19 @@ class Palette:
         return drawn
 
 
+def _cut(colours: np.ndarray, count: int) -> np.ndarray:
+    """At most so many colours that stand for (n, 3) of bytes, by median cut."""
+    image = _pillow("Image")
+    found = image.fromarray(colours[None]).quantize(
+        count, method=image.Quantize.MEDIANCUT, dither=image.Dither.NONE
+    )
+    return np.array(found.getpalette("RGB"), np.uint8).reshape(-1, 3)[:count]
+
+
 def _packed(frame: np.ndarray) -> np.ndarray:
     """Colours (…, 3) as whole numbers below 2²⁴."""
-    wide = frame.astype(np.int32)
-    packed: np.ndarray = (wide[..., 0] << 16) | (wide[..., 1] << 8) | wide[..., 2]
+    red, green, blue = (frame[..., i].astype(np.int32) for i in range(3))
+    packed: np.ndarray = (red << 16) | (green << 8) | blue
     return packed
 
 

@@ -19,8 +19,9 @@ from glassnet.inspection.wiring import Wiring
 from glassnet.plots.boundaries import boundary as draw_boundary
 from glassnet.plots.curves import learning_curves
 from glassnet.plots.figures import LABEL, SMALL, TITLE, Theme, panels
-from glassnet.plots.filters import heat_map, heat_map_height, reach_of
 from glassnet.plots.network import network as draw_network
+from glassnet.plots.tiles import reach_of
+from glassnet.plots.weights import heat_map, heat_map_height
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -141,7 +142,7 @@ def network(recorder: Recorder, model: Model, data: Any, theme: Theme, **options
 
     alone: Any = draw_network(inspection.wiring(model, x), **options).figure
     size = alone.get_size_inches()
-    return draw, (max(4.6, float(size[0])), float(size[1]) + 0.4), "neurons and connections"
+    return draw, (max(4.6, float(size[0])), float(size[1]) + 0.1), "neurons and connections"
 
 
 @dataclass
@@ -202,6 +203,10 @@ def distributions(
     """How weights, or with x activations and with y derivatives too, are distributed by layer."""
     look = _Looked(recorder, model, data, layers)
     edges, tops = look.scales()
+    lowest = [
+        max(i for i, row in enumerate(look.rows) if (row, column) in edges)
+        for column in look.columns
+    ]
 
     def draw(shown: Model, frame: Frame, figure: Figure) -> None:
         place = figure.add_subplot(facecolor=theme.background)
@@ -209,8 +214,14 @@ def distributions(
         now = look.at(shown)
         for (row, column), one in np.ndenumerate(drawn):
             name = (look.rows[row], look.columns[column])
+            if row == lowest[column]:
+                one.set_xlabel(look.columns[column])
             if name not in now:
                 one.set_axis_off()
+                one.text(
+                    0.5, 0.5, "the loss is computed from Z, not from A", ha="center", va="center",
+                    transform=one.transAxes, fontsize=SMALL, color=inked.muted,
+                )  # fmt: skip
                 continue
             shares = _shares(now[name], edges[name])
             one.stairs(
@@ -223,8 +234,6 @@ def distributions(
             one.grid(False)
             if column == 0:
                 one.set_ylabel(name[0], rotation=0, ha="right", va="center", fontsize=LABEL)
-            if row == len(look.rows) - 1:
-                one.set_xlabel(look.columns[column])
             one.tick_params(labelsize=SMALL)
         caption(recorder, frame, figure, theme)
 

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +21,17 @@ def ffmpeg() -> str:
         FileNotFoundError: where it is not, with how to get it and what to write instead.
     """
     found = shutil.which("ffmpeg")
-    if found is None:
+    if found is not None:
+        return found
+    try:
+        # A package that brings the program with it, for those who can't install one.
+        return str(import_module("imageio_ffmpeg").get_ffmpeg_exe())
+    except (ImportError, RuntimeError):
         raise FileNotFoundError(
             "MP4 is written by the program ffmpeg, which is not found. Install it (apt install "
-            "ffmpeg, brew install ffmpeg, winget install ffmpeg), or let the file's name end in "
-            ".gif or .html, which need no program."
-        )
-    return found
+            "ffmpeg, brew install ffmpeg, winget install ffmpeg, pip install imageio-ffmpeg), or "
+            "let the file's name end in .gif or .html, which need no program."
+        ) from None
 
 
 def mp4_parts(frames: Iterable[np.ndarray], fps: float, hold: float) -> Iterator[bytes]:
