@@ -29,6 +29,7 @@ _FOOT = 4.0
 """The room between a frame and what is in it, at its sides and below."""
 _HEAD = 7.0
 _OUTPUTS = 22.0
+_WIDEST_HEADING = 480.0
 _END, _END_HEIGHT = 62.0, 18.0
 """The size of the word that an output of the model goes to."""
 
@@ -101,8 +102,10 @@ class Drawer:
         key = _key(self.kinds, max(layout.width, self.style.width)) if len(self.kinds) > 1 else []
         note = _wrapped(self.plan.note, max(layout.width, 260.0))
         widest = max([layout.width, *(x + w for x, _, w, _ in key), *(w for _, w in note)])
-        heading = self._heading(max(widest, 200.0)) if self.heading else ""
-        width = 2 * self.margin + max(widest, 200.0 if self.heading else 0.0)
+        if self.heading:
+            widest = max(widest, min(self._heading_width(), _WIDEST_HEADING))
+        heading = self._heading(widest) if self.heading else ""
+        width = 2 * self.margin + widest
         left = (width - layout.width) / 2
         parts = [heading, *self._everything(placed, left, top)]
         y = top + layout.height + (14.0 if self.plan.blocks else 0.0)
@@ -129,9 +132,19 @@ class Drawer:
             style=f"max-width:100%;min-width:{min(0.6 * width, width - 40):.0f}px;height:auto",
         )  # fmt: skip
 
+    def _heading_width(self) -> float:
+        """The room that the heading takes in full."""
+        name = width_of(self.plan.name, SIZES["heading"], True)
+        return name + 10 + width_of(self._subtitle, SIZES["text"])
+
+    @property
+    def _subtitle(self) -> str:
+        return f"{self.plan.title} · {self.plan.parameters}"
+
     def _heading(self, room: float) -> str:
-        name = shortened(self.plan.name, room * 0.6, SIZES["heading"], True)
-        rest = f"{self.plan.title} · {self.plan.parameters}"
+        rest = self._subtitle
+        left = max(room * 0.5, room - 10 - width_of(rest, SIZES["text"]))
+        name = shortened(self.plan.name, left, SIZES["heading"], True)
         place = self.margin + width_of(name, SIZES["heading"], True) + 10
         rest = shortened(rest, self.margin + room - place, SIZES["text"])
         return text_at(self.margin, self.margin + 14, name, "heading ink") + text_at(

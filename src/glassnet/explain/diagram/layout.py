@@ -19,6 +19,8 @@ _ABOVE, _BELOW = 9.0, 17.0
 """The room between a row and the first wire along it; an arrow's head has its place above a box."""
 _PORTS = 22.0
 """The room between the arrows that come to one box."""
+_STRAIGHT = 0.3
+"""A wire that begins within this part of a box's side about the middle goes straight down to it."""
 
 
 @dataclass(frozen=True)
@@ -163,17 +165,33 @@ def _ports(
         box = found.nodes[node].box
         assert box is not None
         numbers.sort(key=lambda i: (begins[i], i))
-        middle = next(
-            (i for i, number in enumerate(numbers) if number in straight), (len(numbers) - 1) / 2
-        )
-        # Where many come from one side of the straight one, they stand closer.
         reach = max(0.0, boxes[box].width / 2 - 9)
-        pitch = min(_PORTS, reach / max(middle, len(numbers) - 1 - middle, 1))
+        offsets = [begins[i] - across[node] for i in numbers]
+        middle, base = _anchor(offsets, numbers, straight, reach * _STRAIGHT)
+        # Where many come from one side of the straight one, they stand closer.
+        before, after = max(middle, 1), max(len(numbers) - 1 - middle, 1)
+        pitch = min(_PORTS, max(0.0, reach + base) / before, max(0.0, reach - base) / after)
         for i, number in enumerate(numbers):
-            ends[number] = across[node] + pitch * (i - middle)
+            ends[number] = across[node] + base + pitch * (i - middle)
             if abs(ends[number] - begins[number]) < 1:
                 ends[number] = begins[number]  # no wire has a bend that one does not see
     return begins, ends, {number for numbers in coming.values() for number in numbers}
+
+
+def _anchor(
+    offsets: Sequence[float], numbers: Sequence[int], straight: set[int], most: float
+) -> tuple[float, float]:
+    """Which of the wires to a box goes straight down, and where it comes from the middle.
+
+    Without one it is as if a wire came to the middle, with as many on either side.
+    """
+    for i, number in enumerate(numbers):
+        if number in straight:
+            return i, 0.0
+    nearest = min(range(len(offsets)), key=lambda i: abs(offsets[i]))
+    if abs(offsets[nearest]) <= most:
+        return nearest, offsets[nearest]
+    return (len(numbers) - 1) / 2, 0.0
 
 
 def _tracks(

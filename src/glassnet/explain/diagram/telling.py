@@ -64,6 +64,12 @@ def _sizes(value: Any) -> str:
     return str(value)
 
 
+def _window(value: Any) -> str:
+    """The size of a window; one number by itself would not say what it is."""
+    flat = value if isinstance(value, (tuple, list)) else (value,)
+    return f"width {flat[0]}" if len(flat) == 1 else _sizes(value)
+
+
 def _not_one(word: str) -> Callable[[Any], str]:
     def say(value: Any) -> str:
         flat = set(value) if isinstance(value, (tuple, list)) else {value}
@@ -96,19 +102,18 @@ def _pairs(value: Any) -> str:
 _PHRASES: Mapping[str, Callable[[Any], str]] = {
     "units": _count("unit", "units"),
     "filters": _count("filter", "filters"),
-    "kernel_size": _sizes,
-    "pool_size": _sizes,
+    "kernel_size": _window,
+    "pool_size": _window,
     "strides": _not_one("stride"),
     "padding": _padding,
     "dilation_rate": _not_one("dilation"),
     "groups": _not_one("groups"),
     "depth_multiplier": _not_one("per channel"),
     "cropping": _pairs,
-    "size": _sizes,
+    "size": lambda value: f"by {_sizes(value)}",
     "interpolation": lambda value: "" if value == "nearest" else str(value),
-    "target_shape": _pairs,
     "dims": _pairs,
-    "n": _number("times"),
+    "n": _count("time", "times"),
     "rate": _number("rate"),
     "stddev": _number("deviation"),
     "l1": lambda value: f"l1 {float(value):g}" if value else "",
@@ -120,7 +125,7 @@ _PHRASES: Mapping[str, Callable[[Any], str]] = {
     "axes": lambda value: f"axes {value}",
     "num_tokens": _count("token", "tokens"),
     "output_mode": str,
-    "mask_value": _number("where"),
+    "mask_value": _number("where all are"),
     "scale": _number("scale"),
 }
 """How an attribute of a layer is said; attributes that say nothing new give no text."""
