@@ -156,9 +156,8 @@ def _input() -> Iterator[str]:
 
 
 def _weights() -> Iterator[str]:
-    for row in (-5.5, -1.75, 2.0):
-        for column in (-5.5, -1.75, 2.0):
-            yield element("rect", x=column, y=row, width=3.0, height=3.0, class_="full")
+    corners = [(x, y) for y in (-5.5, -1.75, 2.0) for x in (-5.5, -1.75, 2.0)]
+    yield element("path", d="".join(f"M{x:g} {y:g}h3v3h-3z" for x, y in corners), class_="full")
 
 
 def _activation() -> Iterator[str]:
