@@ -98,3 +98,13 @@ def test_what_is_no_record_is_told(model: gn.Sequential) -> None:
         distributions(model, X, which=(5, 105))
     with pytest.raises(ValueError, match="knows no model"):
         distributions(gn.callbacks.Recorder(), X)
+
+
+def test_values_that_are_not_finite_are_no_error(model: gn.Sequential) -> None:
+    weights = model.get_weights()
+    weights[0][0, 0] = np.inf
+    model.set_weights(weights)
+    found = distributions(model, X + 1)
+    assert not np.isfinite(found.outputs[0].percentiles[0, -1])
+    assert not np.isfinite(signals(model, X + 1)["cut"].deviation)
+    assert found.outputs[0].counts.sum() > 0

@@ -89,3 +89,10 @@ def test_several_examples_are_refused() -> None:
     model = gn.Sequential([gn.Input((2,)), gn.layers.Dense(1)])
     with pytest.raises(ValueError, match=r"of shape \(2,\); got an array of shape \(3, 2\)"):
         wiring(model, np.zeros((3, 2)))
+
+
+def test_weights_that_are_not_finite_are_told() -> None:
+    model = gn.Sequential([gn.Input((1,)), gn.layers.Dense(1, name="broken")])
+    model.set_weights([np.array([[np.nan]]), np.zeros(1)])
+    with pytest.raises(ValueError, match="Layer 'broken' has weights that are NaN or infinite"):
+        wiring(model)

@@ -223,3 +223,12 @@ def test_dashes_tell_the_sign_without_colours() -> None:
     ax = gn.plots.filters(many).axes[13]
     marked = {(y, x) for line in ax.lines for x, y in zip(*line.get_data(), strict=True)}
     assert marked == set(zip(*np.nonzero(kernel[:, :, 1, 1] < 0), strict=True))
+
+
+def test_weights_that_are_not_finite_are_left_out_and_counted() -> None:
+    model = gn.Sequential([gn.Input((2,)), gn.layers.Dense(2, use_bias=False)])
+    model.set_weights([np.array([[1.0, np.nan], [-2.0, np.inf]])])
+    figure = gn.plots.weights(model)
+    assert scales(figure)[0] == (-2.0, 2.0)
+    assert "mean −0.5, deviation 1.5\n50 % are not finite" in said(figure)
+    figure.canvas.draw()

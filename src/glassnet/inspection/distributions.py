@@ -151,10 +151,12 @@ def _distribution(
     of_outputs = what == "outputs"
     saturated = [signal.saturated for signal in row]
     counts, edges = _histogram(arrays[-1], 100.0 if of_outputs else KEPT)
+    with np.errstate(invalid="ignore"):  # of infinite entries
+        percentiles = np.array([np.percentile(a, percents) for a in arrays])
     return LayerDistribution(
         row[0].name,
         row[0].activation,
-        np.array([np.percentile(a, percents) for a in arrays]),
+        percentiles,
         np.array([np.mean(a == 0) for a in arrays]),
         np.array([signal.dead for signal in row]),
         np.array(saturated, float) if of_outputs and saturated[0] is not None else None,

@@ -89,12 +89,14 @@ class Signal:
     @property
     def mean(self) -> float:
         """The mean of all entries of A."""
-        return float(np.mean(self.outputs, dtype=np.float64))
+        with np.errstate(invalid="ignore"):  # of infinite entries
+            return float(np.mean(self.outputs, dtype=np.float64))
 
     @property
     def deviation(self) -> float:
         """The standard deviation of all entries of A."""
-        return float(np.std(self.outputs, dtype=np.float64))
+        with np.errstate(invalid="ignore"):  # of infinite entries
+            return float(np.std(self.outputs, dtype=np.float64))
 
     @property
     def zeros(self) -> float:
@@ -133,7 +135,8 @@ class Signal:
         None where the layer has none of these.
         """
         array = getattr(self, of)
-        return None if array is None else np.percentile(array, which)
+        with np.errstate(invalid="ignore"):  # of infinite entries
+            return None if array is None else np.percentile(array, which)
 
 
 @dataclass(frozen=True, eq=False)

@@ -100,6 +100,13 @@ def wiring(model: Model, x: Any = None) -> Wiring:
             raise ValueError(f"Layer {path!r} is a {type(layer).__name__}. {_ADVICE}{_DIAGRAM}")
     if len(columns) == 1:
         raise ValueError(f"Model {model.name!r} has no dense layer. {_ADVICE}{_DIAGRAM}")
+    for column in columns:
+        arrays = [a for a in (column.kernel, column.bias) if a is not None]
+        if not all(np.isfinite(array).all() for array in arrays):
+            raise ValueError(
+                f"Layer {column.name!r} has weights that are NaN or infinite, which no line can "
+                "show. Where they come from: train with compile(check_finite=True)."
+            )
     if x is not None:
         columns = _with_values(model, columns, places, start, x)
     return Wiring(model.name, tuple(columns))

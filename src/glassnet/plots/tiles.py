@@ -46,8 +46,12 @@ def mark_negative(ax: Any, drawn: Any, values: np.ndarray, size: float) -> None:
 
 
 def reach_of(*arrays: np.ndarray | None) -> float:
-    """Return the largest size of an entry: to where a scale of colours centred at 0 reaches."""
-    return max(float(np.abs(a).max()) for a in arrays if a is not None and a.size) or 1.0
+    """Return the largest size of an entry: to where a scale of colours centred at 0 reaches.
+
+    Entries that are not finite don't count; they are left blank.
+    """
+    finite = [np.abs(a[np.isfinite(a)]) for a in arrays if a is not None]
+    return max((float(a.max()) for a in finite if a.size), default=0.0) or 1.0
 
 
 def grid_for(count: int, wide: float = 1.6) -> tuple[int, int]:

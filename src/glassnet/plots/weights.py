@@ -137,7 +137,8 @@ def heat_map(ax: Any, theme: Theme, found: WeightMatrix, reach: float) -> None:
 
 
 def _histogram(ax: Any, theme: Theme, found: WeightMatrix, reach: float) -> None:
-    entries = found.matrix.ravel()
+    every = found.matrix.ravel()
+    entries = every[np.isfinite(every)]
     bins = int(np.clip(sqrt(entries.size), 7, 50))
     edges = np.linspace(-reach, reach, bins + 1)
     counts, _ = np.histogram(entries, edges)
@@ -148,10 +149,13 @@ def _histogram(ax: Any, theme: Theme, found: WeightMatrix, reach: float) -> None
         middle, counts, width=np.diff(edges), color=colours, edgecolor=theme.muted, linewidth=0.5
     )
     ax.axvline(0.0, color=theme.muted, linewidth=0.8)
-    zeros = float(np.mean(entries == 0))
-    told = f"mean {in_digits(entries.mean())}, deviation {in_digits(entries.std())}"
-    if zeros:
-        told += f"\n{_percent(zeros)} are 0"
+    told = "none is finite"
+    if entries.size:
+        told = f"mean {in_digits(entries.mean())}, deviation {in_digits(entries.std())}"
+        zeros = float(np.mean(entries == 0))
+        told += f"\n{_percent(zeros)} are 0" if zeros else ""
+        if entries.size < every.size:
+            told += f"\n{_percent(1 - entries.size / every.size)} are not finite"
     _title(ax, told, theme.muted, SMALL)
     ax.set(xlabel="weight", ylabel="how many")
     ax.xaxis.set_major_locator(part("ticker").MaxNLocator(5))
