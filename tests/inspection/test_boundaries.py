@@ -209,6 +209,8 @@ def test_what_does_not_fit_is_told(x: Any, options: dict[str, Any], message: str
 def test_what_is_no_model_is_told() -> None:
     with pytest.raises(TypeError, match="expected a model; got str"):
         inspection.boundary("model", X)
+    with pytest.raises(ValueError, match="boundary: x is missing"):
+        inspection.boundary(network(1, None, "mse"), None)
     with pytest.raises(TypeError, match="x holds <U1 values; expected numbers"):
         inspection.boundary(network(1, None, "mse"), np.array([["a", "b"]]))
 

@@ -226,6 +226,11 @@ def test_models_that_have_no_landscape_are_told() -> None:
     frozen.trainable = False
     with pytest.raises(ValueError, match="no trainable weights"):
         inspection.loss_landscape(frozen, X, Y)
+    with pytest.raises(ValueError, match="data is missing"):
+        inspection.loss_landscape(linear(), X, None)
+    infinite = linear(kernel_initializer=gn.initializers.Constant(1e30))
+    with pytest.raises(ValueError, match="loss of the model itself is not finite"):
+        inspection.loss_landscape(infinite, X, Y)
     with pytest.raises(TypeError, match="expected a model; got int"):
         inspection.loss_landscape(3, X, Y)
 

@@ -113,6 +113,19 @@ def test_regions_without_points_of_a_known_class_have_their_names(classes: gn.Mo
     assert ax.get_legend() is None
 
 
+def test_many_classes_look_different_each() -> None:
+    model = network(14, "softmax", "sparse_categorical_crossentropy")
+    ax = plots.boundary(model, X, np.arange(24) % 14, cells=21)
+    looks = {
+        (tuple(c.get_facecolor()[0]), c.get_paths()[0].vertices.tobytes())
+        for c in ax.collections
+        if c.get_label().startswith("class")
+    }
+    assert len(looks) == 14
+    assert {text.get_text() for text in ax.texts} <= {f"class {k}" for k in range(14)}
+    assert ax.texts
+
+
 def test_colours_of_classes_are_those_of_the_likeliest(classes: gn.Model) -> None:
     """Between the page and the class, by ``(p - 1/3) / (2/3)``, with a trace that stays."""
     ax = plots.boundary(classes, X, THREE, cells=17)
@@ -311,6 +324,16 @@ def test_the_star_of_a_landscape_is_the_loss(binary: gn.Model) -> None:
     assert f"(star): {told:.3g}" in solid.get_title()
 
 
+def test_landscapes_with_infinite_losses_are_drawn() -> None:
+    model = network(1, "exponential", "mse")
+    for options in ({}, {"solid": True}, {"directions": 1}):
+        found = inspection.loss_landscape(
+            model, X, X[:, 0], cells=5, span=300, directions=options.pop("directions", 2)
+        )
+        assert np.isinf(found.losses).any()
+        plots.loss_landscape(found, **options).figure.savefig(io.BytesIO(), dpi=20)
+
+
 def test_contours_of_a_landscape_lie_at_their_losses(binary: gn.Model) -> None:
     found = inspection.loss_landscape(binary, X, YES, cells=41, span=0.5)
     ax = plots.loss_landscape(found)
@@ -409,16 +432,15 @@ def test_each_picture_is_drawn_in_axes_handed_in_and_in_the_dark(
 ) -> None:
     before = dict(matplotlib.rcParams)
     alone = PICTURES[name](models, theme="dark")
-    figure = matplotlib.figure.Figure(figsize=(6, 4), layout="constrained")
+    page = alone if isinstance(alone, matplotlib.figure.Figure) else alone.figure
+    assert np.mean(matplotlib.colors.to_rgb(page.get_facecolor())) < 0.2
+    figure = matplotlib.figure.Figure(figsize=(6, 4))
     left, right = figure.subplots(1, 2)
     drawn = PICTURES[name](models, ax=left)
     assert drawn is left or drawn is figure
     assert not right.has_data()
-    for page in (figure, alone if isinstance(alone, matplotlib.figure.Figure) else alone.figure):
-        page.savefig(io.BytesIO(), dpi=30)
+    figure.savefig(io.BytesIO(), dpi=30)
     assert dict(matplotlib.rcParams) == before
-    page = alone if isinstance(alone, matplotlib.figure.Figure) else alone.figure
-    assert np.mean(matplotlib.colors.to_rgb(page.get_facecolor())) < 0.2
 
 
 def test_nothing_in_the_models_changes(models: dict[str, gn.Model]) -> None:

@@ -96,6 +96,8 @@ def input_plane(
     """
     if not isinstance(model, Model):
         raise TypeError(f"{what}: expected a model; got {type(model).__name__}.")
+    if x is None:
+        raise ValueError(f"{what}: x is missing; pass the model and points of its inputs.")
     points = _points(what, x)
     count = points.shape[1]
     named = _names(what, names, count)

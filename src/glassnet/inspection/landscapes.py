@@ -135,6 +135,8 @@ def loss_landscape(
             f"{cells}: write {cells + 1}."
         )
     loss = EvaluatedLoss(what, model, x, y, sample_weight, _batch_size(what, batch_size))
+    if not np.isfinite(loss(loss.start)):
+        raise ValueError(f"{what}: the loss of the model itself is not finite.")
     drawn = filter_normalized(model, directions, seed)
     if not drawn.any():
         raise ValueError(

@@ -80,6 +80,8 @@ class EvaluatedLoss:
         batch_size: int | None = None,
     ) -> None:
         _check_model(what, model)
+        if x is None or y is None:
+            raise ValueError(f"{what}: data is missing; pass the model, x and y.")
         source = source_of(x, y, sample_weight, batch_size=batch_size or AT_ONCE)
         if not isinstance(source, ArraySource):
             raise TypeError(

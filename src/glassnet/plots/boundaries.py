@@ -164,9 +164,10 @@ def _classes(ax: Any, look: Theme, found: Boundary) -> None:
     for number in range(len(found.names)):
         if (decided == number).any() and (decided != number).any():
             _line(ax, look, found.plane, found.lead(number), 0.0)
+    if found.truth is None or len(found.names) > len(look.colours):
+        _named(ax, look, found, {name: decided == k for k, name in enumerate(found.names)})
     if found.truth is None:
         _dots(ax, look, found)
-        _named(ax, look, found, {name: decided == k for k, name in enumerate(found.names)})
         return
     _points(ax, look, found, found.truth, found.wrong, found.names)
 
@@ -237,7 +238,7 @@ def _points(
     for number, name in enumerate(names):
         chosen = found.points[truth == number]
         ax.scatter(
-            *chosen.T, marker=MARKERS[number % len(MARKERS)], color=look.colour(number), s=size,
+            *chosen.T, marker=marker(number), color=look.colour(number), s=size,
             edgecolors=look.background, linewidths=0.6, zorder=3, label=name,
         )  # fmt: skip
     if wrong.any():
@@ -263,6 +264,11 @@ def _named(ax: Any, look: Theme, found: Boundary, regions: dict[str, np.ndarray]
         if place is not None:
             text = ax.text(*place, name, color=look.ink, ha="center", va="center", zorder=5)
             _outlined([text], look)
+
+
+def marker(number: int) -> str:
+    """Return the marker of a class; where colours begin anew, they have other markers."""
+    return MARKERS[(number + number // len(MARKERS)) % len(MARKERS)]
 
 
 def area(count: int) -> float:

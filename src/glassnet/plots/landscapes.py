@@ -94,8 +94,9 @@ def _curve(ax: Any, theme: str | Theme, found: LossLandscape) -> Any:
     _remark(
         ax, look, (0.0, found.loss), f"loss of the model: {told(found.loss)}", (0, -18), "center"
     )
-    high, low = float(np.nanmax(found.losses)), float(np.nanmin(found.losses))
-    ax.set_ylim(low - 0.16 * (high - low or 1.0), high + 0.05 * (high - low or 1.0))
+    finite = found.losses[np.isfinite(found.losses)]
+    low, reach = float(finite.min()), float(np.ptp(finite)) or 1.0
+    ax.set_ylim(low - 0.16 * reach, low + 1.05 * reach)
     ax.set_ylabel("loss", fontsize=LABEL)
     return ax
 
@@ -152,7 +153,9 @@ def _open_side(heights: np.ndarray) -> float:
 
 def _heights(losses: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     """The heights as they are, or their logarithms with the losses that stand at the ticks."""
-    chosen = levels(losses[np.isfinite(losses)])
+    finite = losses[np.isfinite(losses)]
+    chosen = levels(finite)
+    losses = np.where(np.isfinite(losses), losses, finite.max())  # a sheet in space has no holes
     if chosen[0] <= 0 or np.allclose(np.diff(chosen), chosen[1] - chosen[0]):
         return losses, None
     return np.log10(np.maximum(losses, chosen[0] / 10)), chosen[:: -(-len(chosen) // 7)]

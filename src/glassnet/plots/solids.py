@@ -11,9 +11,9 @@ from glassnet import inspection
 from glassnet.checks import whole
 from glassnet.inspection.boundaries import Boundary
 from glassnet.inspection.inputs import MARGIN, Range
-from glassnet.plots.boundaries import area, held_told, mixed, numbers_scale
+from glassnet.plots.boundaries import area, held_told, marker, mixed, numbers_scale
 from glassnet.plots.contours import draw_sheet, told
-from glassnet.plots.figures import MARKERS, TITLE, Theme, axes, legend, part
+from glassnet.plots.figures import TITLE, Theme, axes, legend, part
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -174,7 +174,7 @@ def _stand(ax: Any, look: Theme, found: Boundary, number: int) -> None:
             if not shown.any():
                 continue
             ax.scatter(
-                *found.points[shown].T, heights[shown], marker=MARKERS[style % len(MARKERS)],
+                *found.points[shown].T, heights[shown], marker=marker(style),
                 color=look.colour(style), s=area(len(truth)) * 0.7, edgecolors=look.background,
                 linewidths=0.5, depthshade=False, zorder=4 if above else 1,
                 label=None if named else label,
