@@ -196,7 +196,7 @@ class Case:
         normalization lag behind, dropout makes the epoch's mean worse.
         """
         head, loss = self.head, self.log("loss")
-        if head is None:
+        if head is None or np.isnan(head.base):
             return None
         found = [head.skill]
         if len(loss) and head.base > 1e-12:

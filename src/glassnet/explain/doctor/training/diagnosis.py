@@ -65,6 +65,7 @@ def diagnose_training(
     data, size = None, None
     if x is not None:
         data, size = _batch(x, y, None)
+        model.check_data(data.x)
     elif record is not None and record.sample is not None:
         data = Batch(*record.sample)
         size = record.size

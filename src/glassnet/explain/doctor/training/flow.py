@@ -62,7 +62,7 @@ class Vanishing(Ailment):
         ratio = _ratio(slopes)
         if ratio is None:
             return None
-        poor = case.skill is None or case.skill < 0.25
+        poor = case.skill is not None and case.skill < 0.25
         if not (ratio < FAINT or (ratio < WEAK and poor)):
             return None
         first = _ratio(slopes_of(case.first_signals))

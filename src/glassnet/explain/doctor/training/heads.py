@@ -15,6 +15,15 @@ CLASSES = ("CategoricalCrossentropy", "CategoricalFocalCrossentropy", "Categoric
 NUMBERED = ("SparseCategoricalCrossentropy",)
 BINARY = ("BinaryCrossentropy", "BinaryFocalCrossentropy")
 SIGNED = ("Hinge", "SquaredHinge")
+NUMBERS = (
+    "MeanSquaredError",
+    "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
+    "MeanSquaredLogarithmicError",
+    "Huber",
+    "LogCosh",
+    "Poisson",
+)
 
 
 def activation_of(output: Tensor) -> str:
@@ -53,10 +62,18 @@ class Head:
 
     @property
     def kind(self) -> str:
-        """``"numbered"``, ``"classes"``, ``"binary"``, ``"signed"`` or ``"numbers"``."""
+        """What the loss takes: ``"numbered"`` classes, ``"classes"`` as one-hot rows, ``"binary"``
+        targets, ``"signed"`` ones, ``"numbers"``; ``"own"`` for a loss that nothing is known of.
+        """
         name = type(self.loss).__name__
-        groups = {"numbered": NUMBERED, "classes": CLASSES, "binary": BINARY, "signed": SIGNED}
-        return next((kind for kind, names in groups.items() if name in names), "numbers")
+        groups = {
+            "numbered": NUMBERED,
+            "classes": CLASSES,
+            "binary": BINARY,
+            "signed": SIGNED,
+            "numbers": NUMBERS,
+        }
+        return next((kind for kind, names in groups.items() if name in names), "own")
 
     @property
     def width(self) -> int:
@@ -72,7 +89,8 @@ class Head:
     def labels(self) -> np.ndarray | None:
         """The class of each example; None where the targets are no classes."""
         y = self.y
-        if self.kind == "numbered":
+        own = self.kind == "own" and y.dtype.kind in "iu" and self.width > 1
+        if self.kind == "numbered" or (own and y.size == len(y)):
             flat = y.reshape(-1)
             return flat.astype(np.int64) if len(flat) == len(y) else None
         if not np.isfinite(wide(y)).all():
@@ -128,6 +146,8 @@ class Head:
         For a cross-entropy that is the entropy of the targets, for the squared error their
         variance.
         """
+        if self.kind == "own" and self.y.size != self.predicted.size:
+            return float("nan")  # what a constant guess would be is not known
         return self.loss_of(np.broadcast_to(self._constant(), self.predicted.shape).copy())
 
     def _constant(self) -> np.ndarray:

@@ -116,8 +116,8 @@ class UnrelatedLabels(Ailment):
             return None
         shares = np.bincount(head.labels) / len(head.labels)
         chance = float(shares.max())
-        if chance > 0.95:
-            return None
+        if chance > MAJORITY:
+            return None  # with so few of the others, chance explains what is seen
         held = case.validation_head
         if held is not None and held.skill > 0.05:
             return None  # what was learnt holds for others too

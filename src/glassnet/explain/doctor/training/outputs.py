@@ -40,10 +40,10 @@ class Mismatch(Ailment):
                 "serious",
                 case.fault,
                 remedy="Change the last layer, the loss or the targets as it says.",
-                code="# class numbers:  Dense(k, 'softmax'), 'sparse_categorical_crossentropy'\n"
-                "# one-hot rows:   Dense(k, 'softmax'), 'categorical_crossentropy'\n"
-                "# yes or no:      Dense(1, 'sigmoid'), 'binary_crossentropy'\n"
-                "# numbers:        Dense(k), 'mse'",
+                code="# class numbers: Dense(k, 'softmax'), 'sparse_categorical_crossentropy'\n"
+                "# one-hot rows:  Dense(k, 'softmax'), 'categorical_crossentropy'\n"
+                "# yes or no:     Dense(1, 'sigmoid'), 'binary_crossentropy'\n"
+                "# numbers:       Dense(k), 'mse'",
             )
         for head in case.heads:
             told = _misfit(head)
@@ -129,6 +129,8 @@ class OutOfReach(Ailment):
             if head.activation not in RANGES or head.kind == "numbered":
                 continue
             low, high = RANGES[head.activation]
+            if head.kind == "own" and head.y.size != head.predicted.size:
+                continue
             y = wide(head.y)
             slack = 1e-6 + 1e-3 * (high - low if np.isfinite(high) else 1.0)
             out = (y < low - slack) | (y > high + slack)

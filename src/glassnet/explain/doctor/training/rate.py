@@ -113,14 +113,12 @@ class TooHigh(Ailment):
         now, first = now_and_first(case)
         momentum = float(getattr(case.model.optimizer, "momentum", 0.0) or 0.0)
         steep = first if first is not None else now
-        if steep is None or not steep.rho / (1 - min(momentum, 0.99)) > LONG:
+        if steep is None:
             return None
-        told = [
-            f"Along the {'first' if first is not None else 'next'} step the curvature is "
-            f"λ = {steep.curvature:.3g}; the step is ρ = {steep.rho:.3g} times as long as the "
-            f"best one along it, and beyond 2 the loss rises. It changes the loss by "
-            f"{steep.change:+.3g}; it is {steep.ratio:.2g} times as long as the weights."
-        ]
+        long = steep.rho / (1 - min(momentum, 0.99)) > LONG
+        if not long and not steep.change > 0:
+            return None
+        told = [_told("first" if first is not None else "next", steep)]
         factor = 0.1
         if bench.rate is not None:
             smaller = self._better(case, bench, first is not None)
@@ -138,7 +136,8 @@ class TooHigh(Ailment):
             return None
         told += _risen(case.log("loss"))
         rate = bench.rate
-        better = "" if rate is None else f"{min(rate * factor, rate / steep.rho / 2):.1g}"
+        part = min(factor, 0.5 / steep.rho) if steep.rho > 1 else factor
+        better = "" if rate is None else f"{rate * part:.1g}"
         code = (
             f"model.optimizer.learning_rate = {better}  # now {rate:.3g}"
             if better
@@ -157,10 +156,10 @@ class TooHigh(Ailment):
     def _better(case: Case, bench: Bench, start: bool) -> tuple[float, float, float] | None:
         """The factor of a smaller rate that does much better, what it reaches, what yours does."""
         _, usual = tried(bench, 1.0, from_start=start)
-        base = case.head.base if case.head is not None else abs(usual)
+        base = case.head.base if case.skill is not None and case.head is not None else abs(usual)
         for factor in (0.1, 0.01, 0.001):
             _, ended = tried(bench, factor, from_start=start)
-            if ended < usual - 0.1 * base and ended < 0.8 * usual:
+            if ended < usual - 0.1 * base and ended < 0.9 * usual:
                 return factor, ended, usual
         return None
 
@@ -173,8 +172,24 @@ class TooHigh(Ailment):
             "notable",
             *told,
             remedy="Take a tenth of the learning rate.",
-            code="model.optimizer.learning_rate = 0.1 * float(model.optimizer.learning_rate)",
+            code="rate = float(model.optimizer.learning_rate)\n"
+            "model.optimizer.learning_rate = 0.1 * rate",
         )
+
+
+def _told(which: str, step: Look) -> str:
+    """What was measured along a step, as a sentence."""
+    length = f"it is {step.ratio:.2g} times as long as the weights"
+    if not step.rho > 0:
+        return (
+            f"Along the {which} step the loss first falls, and at its end it has changed by "
+            f"{step.change:+.3g}; {length}."
+        )
+    return (
+        f"Along the {which} step the curvature is λ = {step.curvature:.3g}; the step is "
+        f"ρ = {step.rho:.3g} times as long as the best one along it, and beyond 2 the loss rises. "
+        f"It changes the loss by {step.change:+.3g}; {length}."
+    )
 
 
 def _risen(loss: np.ndarray) -> list[str]:

@@ -65,7 +65,7 @@ class Finding:
             found += textwrap.wrap(
                 text, _WIDTH, initial_indent=f"   {label + ':':<6}", subsequent_indent=" " * 9
             )
-        found += [f"             {line}" for line in self.code.splitlines()]
+        found += [f"         {line}" for line in self.code.splitlines()]
         return found
 
 

@@ -101,7 +101,7 @@ class Symmetric(Ailment):
             f"In {listed(list(now))} every unit gives the same for every example "
             f"({', '.join(f'{n} units' for n in now.values())}).",
             remedy="Begin with random weights: zeros or a constant are for biases.",
-            code="Dense(..., kernel_initializer='glorot_uniform')  # or 'he_normal' with relu",
+            code="Dense(..., kernel_initializer='glorot_uniform')  # relu: 'he_normal'",
             layers=tuple(now),
             born=born,
         )
@@ -285,7 +285,7 @@ class TooFewSteps(Ailment):
 
     def examine(self, case: Case) -> Finding | None:
         steps, skill, loss = case.steps, case.skill, case.log("loss")
-        if steps is None or skill is None or steps >= 100 or not skill < 0.25 or case.stopped:
+        if steps is None or skill is None or steps >= 50 or not skill < 0.15 or case.stopped:
             return None
         if len(loss) > 1 and not (np.diff(loss) < 0).mean() > 0.6:
             return None

@@ -47,7 +47,7 @@ class DeadUnits(Ailment):
     def examine(self, case: Case) -> Finding | None:
         if case.examples < FEW:
             return None
-        poor = case.skill is None or not case.skill > 0.5
+        poor = case.skill is not None and not case.skill > 0.5
         first = self._dead(case.first_signals, poor)
         now = self._dead(case.signals, poor)
         if well(case):  # what is left does the work
