@@ -168,3 +168,5 @@ def test_residuals_refuse_what_does_not_fit() -> None:
         inspection.residuals([1, 2], [1, 2, 3])
     with pytest.raises(ValueError, match="NaN"):
         inspection.residuals([1, np.nan], [1, 2])
+    with pytest.raises(ValueError, match="some here are infinite"):
+        inspection.residuals([1, np.inf], [1, 2])

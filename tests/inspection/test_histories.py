@@ -74,6 +74,17 @@ def test_later_epochs_keep_their_numbers() -> None:
     assert run.epochs.tolist() == [4, 5]
 
 
+def test_a_model_keeps_its_last_history() -> None:
+    model = gn.Sequential([gn.Input((2,)), gn.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match=r"was not trained yet: call fit\(\) first"):
+        run_histories(model)
+    history = model.fit(X, Y, epochs=2, verbose=0)
+    for given in (model, {"one": model, "other": history}):
+        for run in run_histories(given):
+            assert run.values["loss"].tolist() == history.history["loss"]
+
+
 def test_several_runs_by_name() -> None:
     runs = run_histories({"a": {"loss": [1.0]}, "b": fitted(epochs=2)})
     assert [(run.name, len(run.epochs)) for run in runs] == [("a", 1), ("b", 2)]

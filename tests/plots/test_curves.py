@@ -94,6 +94,9 @@ def test_the_scale_is_logarithmic_where_it_spans_decades(given: Any, log: bool) 
     (ax,) = plots.learning_curves(given).axes
     assert (ax.get_yscale() == "log") is log
     assert plots.learning_curves(given, scale="linear").axes[0].get_yscale() == "linear"
+    positive = min(min(values) for values in given.values()) > 0
+    forced = plots.learning_curves(given, scale="log").axes[0].get_yscale()
+    assert (forced == "log") is positive
 
 
 def test_a_single_epoch_is_seen() -> None:
@@ -129,7 +132,24 @@ def test_several_runs(history: Any, tmp_path: Path) -> None:
     assert drawn["read, training"].get_ydata().tolist() == [2.0, 1.0]
     assert len({line.get_marker() for line in drawn.values()}) == 3
     (box,) = figure.legends
-    assert [text.get_text() for text in box.get_texts()] == list(drawn)
+    told = {text.get_text(): h for text, h in zip(box.get_texts(), box.legend_handles, strict=True)}
+    assert list(told) == ["kept", "read", "told", "training", "validation"]
+    for name in ("kept", "read", "told"):
+        line = drawn[f"{name}, training"]
+        assert (told[name].get_color(), told[name].get_marker()) == (
+            line.get_color(), line.get_marker(),
+        )  # fmt: skip
+    assert told["validation"].get_linestyle() == drawn["kept, validation"].get_linestyle()
+
+
+def test_many_runs_can_be_told_apart() -> None:
+    figure = plots.learning_curves({f"run {i}": {"loss": [i, 1.0]} for i in range(20)})
+    looks = {(line.get_color(), line.get_marker()) for line in lines(figure.axes[0]).values()}
+    assert len(looks) == 20
+    figure.canvas.draw()
+    box = figure.legends[0].get_window_extent()
+    assert 0 <= box.x0 < box.x1 <= figure.bbox.x1
+    assert figure.axes[0].get_window_extent().height > 100
 
 
 def test_metrics_are_chosen_in_order(history: Any) -> None:

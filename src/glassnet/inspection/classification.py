@@ -211,7 +211,8 @@ def roc(y: Any, scores: Any, *, names: Sequence[str] | None = None) -> Roc:
             RocCurve(name, fpr, tpr, at, float(np.trapezoid(tpr, fpr)), positives, negatives)
         )
     if not curves:
-        only = "positives" if truth.any() else "negatives"
+        alone = "positives" if truth.any() else "negatives"
+        only = alone if truth.shape[1] == 1 else "examples of one class"
         raise ValueError(
             f"roc: y holds only {only}; a ROC curve needs both, at least one example of each."
         )

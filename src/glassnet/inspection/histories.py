@@ -80,8 +80,9 @@ def run_histories(history: Any) -> list[RunHistory]:
     """Return the runs that ``history`` holds.
 
     Args:
-        history: what ``fit`` returned; a dict of lists by metric; the path of a file that
-            `CSVLogger` wrote; or a dict of several such by the names of the runs.
+        history: what ``fit`` returned, or a model, which keeps that of its last ``fit``; a dict of
+            lists by metric; the path of a file that `CSVLogger` wrote; or a dict of several such
+            by the names of the runs.
 
     A list that is shorter than the others belongs to a metric that not every epoch has. What
     ``fit`` returned tells which epochs these are. A plain dict doesn't: with ``validation_freq=f``
@@ -108,7 +109,11 @@ def _is_record(history: Mapping[Any, Any]) -> bool:
 def _run(history: Any, name: str) -> RunHistory:
     if isinstance(history, (str, os.PathLike)):
         return _from_file(Path(history), name)
+    if isinstance(getattr(history, "history", None), History):
+        history = history.history  # a model keeps that of its last fit
     recorded = getattr(history, "history", history)
+    if recorded is None and history is not None:
+        raise ValueError(f"history: {history!r} was not trained yet: call fit() first.")
     if not isinstance(recorded, Mapping):
         raise TypeError(
             "history: expected what fit() returned, a dict of lists by metric, the path of a "

@@ -59,7 +59,7 @@ def residuals(y: Any, predicted: Any, *, names: Sequence[str] | None = None) -> 
         names: the names of the k outputs; ``output 1`` … for None.
 
     Raises:
-        ValueError: for NaN, or shapes that differ.
+        ValueError: for NaN and infinity, or shapes that differ.
 
     >>> from glassnet import inspection
     >>> found = inspection.residuals([1.0, 2.0, 3.0], [[1.0], [2.5], [2.0]])
@@ -80,5 +80,7 @@ def residuals(y: Any, predicted: Any, *, names: Sequence[str] | None = None) -> 
     width = 1 if true.ndim == 1 else true.shape[-1]
     if names is None:
         names = ("",) if width == 1 else [f"output {i + 1}" for i in range(width)]
+    if not (np.isfinite(true).all() and np.isfinite(said).all()):
+        raise ValueError("residuals: targets and predictions are finite; some here are infinite.")
     labels = names_of(names, width, "residuals")
     return Residuals(true.reshape(-1, width), said.reshape(-1, width), labels)

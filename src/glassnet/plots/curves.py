@@ -49,14 +49,14 @@ def learning_curves(
     half an epoch behind. The loss comes first; the learning rate, where the history holds it, last.
 
     Args:
-        history: what ``fit`` returned; a dict of lists by metric; the path of a `CSVLogger`'s
-            file; or several such as a dict by the names of the runs.
+        history: what ``fit`` returned, or the model; a dict of lists by metric; the path of a
+            `CSVLogger`'s file; or several such as a dict by the names of the runs.
         metrics: which to draw, without ``val_``, in this order; all for None. A metric that is an
             array in every epoch is no curve and is left out.
         best: whether to mark the epoch where ``val_loss`` (``loss`` without validation) is lowest;
             or the name of what to mark the best of.
-        scale: ``"linear"``, ``"log"``, or ``"auto"``: logarithmic where a loss or an error spans
-            a factor of 30, or a learning rate a factor of 10.
+        scale: ``"linear"``; ``"log"``, wherever all values are above 0; or ``"auto"``: where
+            a loss or an error spans a factor of 30, or a learning rate a factor of 10, too.
         title: of the whole picture.
         ax: axes whose place the panels take.
         theme: ``"light"`` or ``"dark"``.
@@ -78,7 +78,10 @@ def learning_curves(
     chosen = _chosen(runs, metrics)
     columns = min(len(chosen), 3)
     rows = -(-len(chosen) // columns)
-    size = (4.6 * columns + (0.6 if columns == 1 else 0), 3.3 * rows + (0.4 if title else 0))
+    width = 4.6 * columns + (0.6 if columns == 1 else 0)
+    across = max(int(width / (0.8 + 0.08 * max(10, *(len(run.name) for run in runs)))), 1)
+    below = 0.22 * -(-(len(runs) + 2) // across) if len(runs) > 1 else 0.0
+    size = (width, 3.3 * rows + (0.4 if title else 0) + below)
     figure, places, look = panels(ax, theme, rows, columns, size)
     for place, metric in zip(places.flat, chosen, strict=False):
         _metric(place, look, runs, metric, scale)
@@ -86,8 +89,11 @@ def learning_curves(
         place.set_axis_off()
     if best:
         _mark_best(list(places.flat), look, runs, chosen, best)
+    if len(runs) > 1:
+        _legend(places.flat[0], look, runs, across)
     for place, metric in zip(places.flat, chosen, strict=False):
-        _name_curves(place, look, runs, metric, place is places.flat[0])
+        if len(runs) == 1 and metric not in RATES:
+            _name_curves(place)
     if title:
         headline(figure, ax, title, look)
     return figure
@@ -124,7 +130,7 @@ def _metric(place: Axes, theme: Theme, runs: Sequence[RunHistory], metric: str, 
                 run.epochs[seen], values[seen],
                 color=_colour(theme, runs, number, validation),
                 linestyle=DASHES[1 if validation else 0],
-                marker=MARKERS[number % len(MARKERS)] if len(runs) > 1 else
+                marker=_marker(number) if len(runs) > 1 else
                 MARKERS[int(validation)] if few else None,
                 markevery=1 if few else max(1, len(run.epochs) // 8),
                 markersize=4.5, linewidth=1.8, markeredgecolor=theme.background,
@@ -132,8 +138,9 @@ def _metric(place: Axes, theme: Theme, runs: Sequence[RunHistory], metric: str, 
                 zorder=2.5 - 0.1 * validation,
             )  # fmt: skip
     shown = np.concatenate([np.asarray(line.get_ydata(), float) for line in place.lines])
-    if scale == "log" or (scale == "auto" and _wide(shown, metric)):
-        _logarithmic(place, shown[shown > 0])
+    positive = shown.size > 0 and shown.min() > 0
+    if positive and (scale == "log" or (scale == "auto" and _wide(shown, metric))):
+        _logarithmic(place, shown)
     else:
         place.yaxis.set_major_locator(part("ticker").MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
     last = max(int(run.epochs[-1]) for run in runs)
@@ -153,21 +160,24 @@ def _metric(place: Axes, theme: Theme, runs: Sequence[RunHistory], metric: str, 
 def _logarithmic(place: Axes, values: np.ndarray) -> None:
     place.set_yscale("log")
     ticker = part("ticker")
-    if values.size and values.max() / values.min() < 1000:  # too few powers of ten to read by
+    if values.max() / values.min() < 1000:  # too few powers of ten to read by
         place.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
         place.yaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
         place.yaxis.set_minor_locator(ticker.NullLocator())
 
 
 def _wide(values: np.ndarray, metric: str) -> bool:
-    if values.size == 0 or values.min() <= 0:
-        return False
     ratio = float(values.max() / values.min())
     return ratio >= 10 if metric in RATES else not grows_better(metric) and ratio >= WIDE
 
 
 def _colour(theme: Theme, runs: Sequence[RunHistory], number: int, validation: bool) -> str:
     return theme.colour(number) if len(runs) > 1 else theme.colour(0 if validation else 1)
+
+
+def _marker(number: int) -> str:
+    """Another marker for a colour that comes again."""
+    return MARKERS[(number + number // len(MARKERS)) % len(MARKERS)]
 
 
 def _label(runs: Sequence[RunHistory], number: int, validation: bool) -> str:
@@ -221,21 +231,36 @@ def _say_best(place: Axes, theme: Theme, epoch: int, value: float, run: RunHisto
     )  # fmt: skip
 
 
-def _name_curves(
-    place: Axes, theme: Theme, runs: Sequence[RunHistory], metric: str, first: bool
-) -> None:
-    """Name two curves where they end; more in a legend, once."""
+def _name_curves(place: Axes) -> None:
+    """Name training and validation where their curves end."""
     lines = [line for line in place.lines if not str(line.get_label()).startswith("_")]
-    if len(runs) == 1:
-        ends = [
+    end_labels(
+        place,
+        [
             (float(x[-1]), float(y[-1]), str(line.get_label()), str(line.get_color()))
             for line in lines
             if len(x := np.asarray(line.get_xdata())) and len(y := np.asarray(line.get_ydata()))
+        ],
+    )
+
+
+def _legend(place: Axes, theme: Theme, runs: Sequence[RunHistory], columns: int) -> None:
+    """Name the runs by colour and marker, and once what solid and dashed stand for."""
+    look: dict[str, Any] = {"linewidth": 1.8, "markersize": 5}
+    made = part("lines").Line2D
+    handles = [
+        made(
+            [], [], color=theme.colour(i), marker=_marker(i), label=run.name,
+            markeredgecolor=theme.background, markeredgewidth=0.6, **look,
+        )
+        for i, run in enumerate(runs)
+    ]  # fmt: skip
+    if any(name.startswith("val_") for run in runs for name in run.values):
+        handles += [
+            made([], [], color=theme.muted, linestyle=DASHES[i], label=label, **look)
+            for i, label in enumerate(("training", "validation"))
         ]
-        if metric not in RATES:
-            end_labels(place, ends)
-    elif first:
-        place.figure.legend(
-            handles=lines, loc="outside lower center", ncols=min(len(runs), 4), frameon=False,
-            labelcolor=theme.ink, fontsize=SMALL,
-        )  # fmt: skip
+    place.figure.legend(
+        handles=handles, loc="outside lower center", ncols=min(columns, len(handles)),
+        frameon=False, labelcolor=theme.ink, fontsize=SMALL, handlelength=2.6,
+    )  # fmt: skip
