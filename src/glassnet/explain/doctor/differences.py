@@ -152,11 +152,11 @@ class Line:
         here = self.at(0.0)
         for level in range(LEVELS):
             right, left = self.at(h), self.at(-h)
-            row = _refined(row, self.quotient(h))
+            coarser, row = row, _refined(row, self.quotient(h))
             bends.append(abs((right - here) - (here - left)) / h)
             rounding = NOISY * self.noise / h
-            if level >= 1 and np.isfinite(row).all() and np.isfinite(bends[-2]):
-                changed = max(abs(row[-1] - row[-2]), abs(row[0] - row[-2]) * 1e-6)
+            if level >= 1 and np.isfinite([*row, *coarser, bends[-2]]).all():
+                changed = max(abs(row[-1] - row[-2]), abs(row[-1] - coarser[-1]))
                 # A smooth function's bend shrinks with h, a kink's within h does not.
                 bend = bends[-1] if bends[-1] > 0.6 * bends[-2] + 4 * rounding else 0.0
                 found = Slope(row[-1], changed + rounding + bend, bend)
