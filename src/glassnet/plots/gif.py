@@ -18,6 +18,7 @@ import numpy as np
 
 _COLOURS = 255
 _EXACT = 32
+_PIXELS = 400_000  # about so many are looked at
 _TRANSPARENT = 255  # the place in the palette after the colours
 _UNKNOWN = 255
 
@@ -41,7 +42,10 @@ class Palette:
     """
 
     def __init__(self, samples: Sequence[np.ndarray], named: Sequence[str] = ()) -> None:
-        joined = np.concatenate([frame.reshape(-1, 3) for frame in samples])
+        apart = max(
+            1, round(float(np.sqrt(sum(frame[..., 0].size for frame in samples) / _PIXELS)))
+        )
+        joined = np.concatenate([frame[::apart, ::apart].reshape(-1, 3) for frame in samples])
         each = [np.unique(_packed(frame), return_counts=True) for frame in samples]
         present, place = np.unique(np.concatenate([c for c, _ in each]), return_inverse=True)
         counts = np.bincount(place, np.concatenate([n for _, n in each]))
