@@ -95,7 +95,7 @@ def probabilities(
        be numbers from 0 to 1.
 
     Args:
-        model: a built model; where neither 2 nor anything else tells, a compiled one.
+        model: a built model; a compiled one where its last op doesn't tell (2).
         x: inputs, arrays as ``predict`` takes them.
         output: which output, by place or name, of a model with several.
         batch_size: as for ``predict``.
