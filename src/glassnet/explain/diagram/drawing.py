@@ -186,9 +186,11 @@ class Drawer:
 
     @staticmethod
     def _ends(plan: Plan, used: frozenset[int] | None) -> bool:
-        """Whether outputs are shown: of several, or one in the middle, one sees them not alone."""
+        """Whether outputs are shown: one block at the end says by itself that it is the output."""
         inside = {wire.source for wire in plan.wires}
-        return used is not None or len(plan.exits) > 1 or any(s in inside for s, _ in plan.exits)
+        opened = any(plan.blocks[source].inside is not None for source, _ in plan.exits)
+        parted = len(plan.exits) > 1 or any(source in inside for source, _ in plan.exits)
+        return used is not None or opened or parted
 
     def _box(self, plan: Plan, number: int, inner: dict[int, _Placed]) -> Box:
         block = plan.blocks[number]
