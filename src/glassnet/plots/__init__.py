@@ -12,8 +12,6 @@ from glassnet.plots.errors import residuals as residuals
 from glassnet.plots.errors import worst_examples as worst_examples
 from glassnet.plots.evaluation import calibration as calibration
 from glassnet.plots.evaluation import confusion_matrix as confusion_matrix
-from glassnet.plots.evaluation import precision_recall as precision_recall
-from glassnet.plots.evaluation import roc as roc
 from glassnet.plots.filters import feature_maps as feature_maps
 from glassnet.plots.filters import filters as filters
 from glassnet.plots.functions import activation as activation
@@ -25,4 +23,6 @@ from glassnet.plots.neurons import neuron_maps as neuron_maps
 from glassnet.plots.signals import distributions as distributions
 from glassnet.plots.signals import initializations as initializations
 from glassnet.plots.solids import surface as surface
+from glassnet.plots.thresholds import precision_recall as precision_recall
+from glassnet.plots.thresholds import roc as roc
 from glassnet.plots.weights import weights as weights
