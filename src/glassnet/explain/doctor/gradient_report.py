@@ -229,8 +229,10 @@ class GradientReport:
 
     def document(self) -> Document:
         """Return the report as a document."""
-        blocks = [Heading(f"Gradients of {self.subject}", 2), Paragraph(self._verdict())]
-        found: list[Heading | Paragraph | Table] = [*blocks, *map(Paragraph, self.troubles)]
+        found: list[Heading | Paragraph | Table] = [
+            Heading(f"Gradients of {self.subject}", 2),
+            *map(Paragraph, (self._verdict(), *self.troubles)),
+        ]
         if self.checks:
             rows = tuple(tuple(as_code(c) if c else "" for c in _row(k)) for k in self.checks)
             found.append(Table(_HEADER, rows))

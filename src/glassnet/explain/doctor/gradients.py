@@ -68,7 +68,7 @@ def check_gradients(
     large, eight sums of all entries with random signs are, and a sum is off by exactly the error
     of an entry where only that entry is wrong: it is seen, and found by halving, where it is
     larger than the check's ``resolution``, about 1e-13 of the length of the gradient with a
-    complex step, 1e-9 with differences. Several errors that cancel in a sum are missed by all
+    complex step, 1e-8 with differences. Several errors that cancel in a sum are missed by all
     eight with a probability of 1/256 at most.
 
     A kink (relu at 0, a tie of a maximum) is no fault: where the gradient is right at points

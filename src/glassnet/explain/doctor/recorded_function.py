@@ -105,9 +105,10 @@ class RecordedFunction:
                     values[target] = function(*[values.get(s, base.get(s)) for s in sources])
             return values.get(cost, base[cost])
 
-        known = {leaf: point[k].size} | {t: np.size(base[t]) for *_, t in tasks}
-        read = sum(known.get(s, np.size(base.get(s))) for _, ss, _ in tasks for s in ss)
-        moved.work = sum(known.values()) + read  # type: ignore[attr-defined]
+        made = {leaf: point[k].size} | {t: int(np.size(base[t])) for *_, t in tasks}
+        sources = [s for _, inputs, _ in tasks for s in inputs]
+        read = sum(made[s] if s in made else int(np.size(base[s])) for s in sources)
+        moved.work = sum(made.values()) + read  # type: ignore[attr-defined]
         moved.calls = len(tasks)  # type: ignore[attr-defined]
         return moved
 

@@ -85,7 +85,7 @@ class Subject(ABC):
 
     def entries_affordable(self, k: int) -> int:
         """Return how many entries of a parameter are checked one by one."""
-        return 200
+        return 400
 
     def scale(self, point: Sequence[np.ndarray]) -> float:
         """Return the size of what the scalar is a sum of."""
