@@ -133,3 +133,16 @@ def drawn_by_chance(seed):
     pairs += [(names[i], "end") for i in loose] if len(loose) > 1 else []
     out = L.Add(name="end")([xs[i] for i in loose]) if len(loose) > 1 else xs[loose[0]]
     return gn.Model(xs[:count], out, name=f"chance_{seed}"), pairs
+
+
+def deeply_nested():
+    """A model of three inputs within a model within a model; the middle one is called twice."""
+    inputs = [gn.Input((4,), name=f"in_{i}") for i in range(3)]
+    first = L.Dense(4, name="first")(inputs[0])
+    joined = L.Add(name="joined")([first, inputs[1], inputs[2]])
+    inner = gn.Model(inputs, [joined, first], name="inner_model_with_a_long_name")
+    x = gn.Input((4,), name="x")
+    a, b = inner([x, L.Dense(4, name="y")(x), x])
+    middle = gn.Model(x, L.Subtract(name="minus")([a, b]), name="middle")
+    z = gn.Input((4,), name="z")
+    return gn.Model(z, L.Dense(2, name="end")(middle(middle(z))), name="outer")

@@ -63,6 +63,7 @@ class Read:
     page: Rect
     blocks: dict[str, ReadBlock]
     frames: dict[str, Rect]
+    frame_texts: list[tuple[str, Rect]]
     wires: list[ReadWire]
     title: str
     description: str
@@ -129,6 +130,7 @@ def read(svg: str) -> Read:
     page = Rect(*map(float, root.get("viewBox").split()))
     blocks: dict[str, ReadBlock] = {}
     frames: dict[str, Rect] = {}
+    frame_texts = []
     wires = []
     for group in root.iter(f"{SVG}g"):
         kinds = classes(group)
@@ -146,6 +148,7 @@ def read(svg: str) -> Read:
             key = group.get("data-key")
             assert key not in frames
             frames[key] = rect_of(group.find(f"{SVG}rect"))
+            frame_texts += [(key, box_of(t)) for t in group.findall(f"{SVG}text")]
         elif "link" in kinds:
             path = next(p for p in group.findall(f"{SVG}path") if "wire" in classes(p))
             wires.append(
@@ -155,7 +158,7 @@ def read(svg: str) -> Read:
                 )
             )  # fmt: skip
     return Read(
-        root, page, blocks, frames, wires, root.find(f"{SVG}title").text,
+        root, page, blocks, frames, frame_texts, wires, root.find(f"{SVG}title").text,
         root.find(f"{SVG}desc").text,
     )  # fmt: skip
 
@@ -185,6 +188,11 @@ def check_geometry(found: Read) -> None:
         assert inside
         assert all(frame.holds(b.rect) for b in inside)
         assert not any(frame.meets(b.rect) for b in blocks if not b.key.startswith(f"{key}/"))
+    for i, (key, text) in enumerate(found.frame_texts):
+        assert found.frames[key].holds(text)
+        assert not any(text.meets(piece) for wire in found.wires for piece in pieces(wire))
+        assert not any(text.meets(block.rect) for block in blocks)
+        assert not any(text.meets(other) for _, other in found.frame_texts[i + 1 :])
     for wire in found.wires:
         assert len(wire.points) >= 2
         for piece in pieces(wire):

@@ -88,6 +88,25 @@ def test_models_in_the_model(opened, direction):
         assert any("parameters" in line for line in found.blocks["encoder"].lines)
 
 
+@pytest.mark.parametrize("direction", ["down", "right"])
+def test_models_within_models_in_the_model(direction):
+    found = checked(drawn_models.deeply_nested(), expand_nested=True, direction=direction)
+    middle, inner = "middle", "middle/inner_model_with_a_long_name"
+    assert set(found.frames) == {middle, inner}
+    assert found.frames[middle].holds(found.frames[inner])
+    assert "the same weights · call 2 of 2" in found.blocks["middle#2"].lines
+    assert found.pairs() == sorted([
+        ("z", middle), (middle, f"{middle}/x"), (f"{middle}/x", f"{middle}/y"),
+        (f"{middle}/x", inner), (f"{middle}/y", inner), (f"{middle}/x", inner),
+        (inner, f"{inner}/in_0"), (inner, f"{inner}/in_1"), (inner, f"{inner}/in_2"),
+        (f"{inner}/in_0", f"{inner}/first"), (f"{inner}/first", f"{inner}/joined"),
+        (f"{inner}/in_1", f"{inner}/joined"), (f"{inner}/in_2", f"{inner}/joined"),
+        (f"{inner}/joined", inner), (f"{inner}/first", inner),
+        (inner, f"{middle}/minus"), (inner, f"{middle}/minus"), (f"{middle}/minus", middle),
+        (middle, "middle#2"), ("middle#2", "end"),
+    ])  # fmt: skip
+
+
 def test_a_layer_called_twice_has_its_weights_once():
     found = checked(drawn_models.siamese()[0])
     first, second = found.blocks["tower"], found.blocks["tower#2"]
