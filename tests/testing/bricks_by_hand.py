@@ -293,6 +293,79 @@ class Bells(Layer):
         return np.exp(-np.sum(away**2, axis=-1))
 
 
+class Attention(Layer):
+    """Layers within; the bias of the keys has a derivative of 0, up to rounding."""
+
+    def build(self, input_shape: Any) -> None:
+        self.query, self.key, self.value = (gn.layers.Dense(3) for _ in range(3))
+
+    def call(self, inputs):
+        q, k, v = self.query(inputs), self.key(inputs), self.value(inputs)
+        weights = gn.ops.softmax(gn.ops.matmul(q, gn.ops.swapaxes(k, 1, 2)) / 3**0.5)
+        return gn.ops.matmul(weights, v)
+
+
+class Residual(Layer):
+    """Layers within that know training."""
+
+    def build(self, input_shape: Any) -> None:
+        self.dense = gn.layers.Dense(input_shape[-1], activation="relu")
+        self.drop, self.norm = gn.layers.Dropout(0.3, seed=1), gn.layers.BatchNormalization()
+
+    def call(self, inputs, training=None):
+        return inputs + self.norm(self.drop(self.dense(inputs)))
+
+
+class Recurrent(NumpyLayer):
+    """The last state of a simple recurrent layer, with backpropagation through time."""
+
+    def build(self, input_shape: Any) -> None:
+        self.W = self.add_weight((input_shape[-1], 3), name="W")
+        self.U = self.add_weight((3, 3), name="U")
+
+    def forward(self, X):
+        self.X = X
+        self.H = np.zeros((X.shape[1] + 1, len(X), 3))
+        for t in range(X.shape[1]):
+            self.H[t + 1] = np.tanh(X[:, t] @ self.W + self.H[t] @ self.U)
+        return self.H[-1]
+
+    def backward(self, dH):
+        dX = np.zeros(self.X.shape)
+        self.dW, self.dU = np.zeros(self.W.shape), np.zeros(self.U.shape)
+        for t in reversed(range(self.X.shape[1])):
+            dZ = dH * (1 - self.H[t + 1] ** 2)
+            self.dW += self.X[:, t].T @ dZ
+            self.dU += self.H[t].T @ dZ
+            dX[:, t], dH = dZ @ self.W.T, dZ @ self.U.T
+        return dX
+
+
+class Rounded(Layer):
+    """Straight through: rounded forward, as if it were not backward."""
+
+    def call(self, inputs):
+        return inputs + gn.ops.stop_gradient(gn.ops.round(inputs) - inputs)
+
+
+class Pair(Layer):
+    """Two outputs."""
+
+    def call(self, inputs):
+        return inputs * 2, inputs + 1
+
+
+class GeluByTanh(NumpyLayer):
+    def forward(self, X):
+        self.X = X
+        self.T = np.tanh(np.sqrt(2 / np.pi) * (X + 0.044715 * X**3))
+        return X / 2 * (1 + self.T)
+
+    def backward(self, dY):
+        slope = np.sqrt(2 / np.pi) * (1 + 3 * 0.044715 * self.X**2)
+        return dY * ((1 + self.T) / 2 + self.X / 2 * (1 - self.T**2) * slope)
+
+
 SHAPES: list[tuple[str, Any, Any, str]] = [
     ("dense", lambda: MyDense(3), (4,), "Dense"),
     ("square dense", lambda: MyDense(4), (4,), "Dense"),
@@ -312,6 +385,12 @@ SHAPES: list[tuple[str, Any, Any, str]] = [
     ("embedding", lambda: MyEmbedding(6, 2), (3,), "Embedding"),
     ("flatten", MyFlatten, (2, 3), "Flatten"),
     ("add", MyAdd, [(3,), (3,)], "Add"),
+    ("gelu", GeluByTanh, (4,), "Activation"),
     ("bells", Bells, (3,), ""),
+    ("attention", Attention, (4, 3), ""),
+    ("residual", Residual, (4,), ""),
+    ("recurrent", Recurrent, (4, 2), ""),
+    ("rounded", Rounded, (3,), ""),
+    ("pair", Pair, (3,), ""),
 ]
 """(what, how it is made, the shape of an example, the library's brick that it is)."""

@@ -113,7 +113,9 @@ GRADIENTS = [
         "gradients of the library", "each gets the whole slope", "np.argmax"),
     Fault("a weight without use", broken(MyDense, 3, forward=lambda s, X: keep(s, X) @ s.W,
         backward=dense_backward(db=lambda s, d: np.zeros(3))), (4,), "in a network",
-        "b did not change"),
+        "the output does not depend on it"),
+    Fault("no derivative of a weight", broken(MyDense, 3, backward=dense_backward(
+        db=lambda s, d: np.zeros(3))), (4,), "in a network", "b did not change", "not zeros"),
     Fault("adds up", broken(MyDense, 3, build=lambda s, shape: (
         MyDense.build(s, shape), setattr(s, "dW", np.zeros((shape[-1], 3))))[0],
         backward=lambda s, d: (setattr(s, "dW", s.dW + s.X.T @ d),

@@ -19,7 +19,8 @@ FAULTS = [*GRADIENTS, *VALUES]
 
 @pytest.mark.parametrize("fault", FAULTS, ids=[f.name for f in FAULTS])
 def test_is_caught(fault: Fault) -> None:
-    report = check_layer(fault.make(), input_shape=fault.shape)
+    only = ["saving"] if fault.check == "saving" else None  # left out where configuration fails
+    report = check_layer(fault.make(), input_shape=fault.shape, checks=only)
     found = report[fault.check]
     assert not report.ok
     assert found.verdict == "failed", report.text()

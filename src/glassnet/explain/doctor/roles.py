@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from glassnet.activations import ACTIVATIONS
 from glassnet.explain.doctor.recognition import differing
 from glassnet.explain.doctor.recognition.conventions import Convention
 from glassnet.explain.doctor.recognition.problem import Candidate, Placement, Problem, shape_of
 from glassnet.explain.doctor.recognition.trying import AGREES, EXACT, FAMILIES, Match, matches
-from glassnet.explain.doctor.twins import Run, named_weights, twin
+from glassnet.explain.doctor.twins import Run, built_twin, named_weights, twin
 from glassnet.graph.dtypes import is_float
 from glassnet.layers import Layer
 
@@ -123,7 +124,8 @@ class Role:
         return None if dX is None else self.convention.back_input(dX), own
 
     def __str__(self) -> str:
-        same = f"computes what {self.source} does" if self.agrees else f"is meant as {self.source}"
+        like = "is meant as" if self.meant else "is like"
+        same = f"computes what {self.source} does" if self.agrees else f"{like} {self.source}"
         renamed = [str(w) for w in self.weights if w.how or w.own != w.library]
         told = [same + (f": {', '.join(renamed)}" if renamed else "")]
         told += self.remarks
@@ -153,9 +155,7 @@ def role_of(layer: Layer, x: Any, *, seed: int = 0) -> Role | None:
     computes what Dense(units=2, use_bias=False, activation='relu') does: W is kernel (transposed).
     """
     x = [_spread(a) for a in x] if isinstance(x, (list, tuple)) else _spread(np.asarray(x))
-    own = twin(layer)
-    if not own.built:
-        own._build(x)
+    own = built_twin(layer, x)
     problem = _problem(twin(own, "float64", seed), x, seed)
     if problem is None:
         return None
@@ -171,7 +171,7 @@ def role_of(layer: Layer, x: Any, *, seed: int = 0) -> Role | None:
         if match.rank <= (False, False, EXACT):
             break
         near.append((not _is_of(match.candidate, said), match))
-    if best is not None and (best.distance <= AGREES or best.distance <= EXACT):
+    if best is not None and best.distance <= AGREES:
         return _role(own, problem, best, "forward")
     near.sort(key=lambda pair: (pair[0], _odd(pair[1].candidate), pair[1].apart))
     for relation in (differing.related, differing.partly_equal):
@@ -179,11 +179,15 @@ def role_of(layer: Layer, x: Any, *, seed: int = 0) -> Role | None:
             told = relation(match, not foreign)
             if told:
                 return _role(own, problem, match, "forward", told)
+    if not near or (_odd(near[0][1].candidate) and near[0][1].apart > 0.05):
+        named = _by_name_alone(own, problem, hinted, said)
+        if named is not None:
+            return named
     for foreign, match in near[:1]:
-        if not foreign or match.apart < 0.05:
+        if not foreign or (match.candidate.placements and match.apart < 0.05):
             told = differing.unlike(match)
             return _role(own, problem, match, "forward" if foreign else "name", told)
-    return _by_name_alone(own, problem, hinted, said)
+    return None
 
 
 def _spread(array: Array) -> Array:
@@ -192,6 +196,10 @@ def _spread(array: Array) -> Array:
         return array
     factors = np.resize([1.0, 16.0], array.shape[:1])
     return array.astype(np.float64) * factors.reshape(-1, *[1] * (array.ndim - 1))
+
+
+_ENTRIES = 4000
+"""How many entries tell how often one is dropped."""
 
 
 def _problem(layer: Layer, x: Any, seed: int) -> Problem | None:
@@ -207,7 +215,9 @@ def _problem(layer: Layer, x: Any, seed: int) -> Problem | None:
         chance = not np.array_equal(first, second, equal_nan=True)
         again = None
         if chance and not isinstance(x, list) and is_float(x.dtype):
-            many = np.random.default_rng(seed).normal(size=(max(64, len(x)), *x.shape[1:]))
+            many = np.random.default_rng(seed).normal(
+                size=(max(64, _ENTRIES * len(x) // x.size), *x.shape[1:])
+            )
             again = (many, trained.forward(many)[0])
     if not chance and np.array_equal(first, y, equal_nan=True):
         first = y
@@ -277,7 +287,7 @@ _HINTS: tuple[tuple[str, str, str], ...] = (
     (r"flatten|reshape|pad|crop|upsampl", "arranging", ""),
     (r"embed", "embedding", "Embedding"),
     (r"p_?relu", "prelu", "PReLU"),
-    (r"relu|sigmoid|tanh|softmax|softplus|elu|swish|silu|activation", "activation", ""),
+    (r"relu|sigmoid|tanh|soft|elu|swish|silu|mish|activation", "activation", ""),
     (r"dense|linear|fully|affine|perceptron|^fc\d*$", "dense", "Dense"),
 )
 
@@ -292,14 +302,14 @@ def _hinted(name: str) -> tuple[list[str], str]:
 
 
 def _named_so(lower: str) -> str:
-    for name in ("LeakyReLU", "ReLU", "Softmax", "Flatten", "Reshape", "ZeroPadding", "Cropping",
-                 "UpSampling", "ELU"):  # fmt: skip
-        if name.lower() in lower:
-            return name
-    for name in ("sigmoid", "tanh", "softplus", "silu", "swish"):
-        if name in lower:
-            return f"Activation:{name}"
-    return ""
+    """The layer, or the activation, whose name is in a name; the longest one."""
+    plain = lower.replace("_", "")
+    classes = ("LeakyReLU", "ReLU", "Softmax", "Flatten", "Reshape", "ZeroPadding", "Cropping",
+               "UpSampling", "ELU")  # fmt: skip
+    known = {name.replace("_", ""): f"Activation:{name}" for name in ACTIVATIONS.entries}
+    known |= {"swish": "Activation:silu"} | {name.lower(): name for name in classes}
+    found = [key for key in known if key in plain]
+    return known[max(found, key=len)] if found else ""
 
 
 def _is_of(candidate: Candidate, said: str) -> bool:
@@ -308,14 +318,14 @@ def _is_of(candidate: Candidate, said: str) -> bool:
         return False
     cls, _, argument = said.partition(":")
     if argument:
-        return candidate.arguments.get("activation") == argument.replace("swish", "silu")
+        return candidate.arguments.get("activation") == argument
     return re.match(cls, candidate.cls.__name__) is not None
 
 
 def _by_name_alone(own: Layer, problem: Problem, hinted: list[str], said: str) -> Role | None:
     """The layer a name speaks of, where the output does not even have its shape."""
-    for match in differing.misshapen(problem, hinted):
-        if _is_of(match.candidate, said):
-            told = differing.shapes_apart(match)
-            return _role(own, problem, match, "name", told)
-    return None
+    known = [m for m in differing.misshapen(problem, hinted) if _is_of(m.candidate, said)]
+    if not known:
+        return None
+    match = min(known, key=lambda m: not differing.overlaps(m))
+    return _role(own, problem, match, "name", differing.shapes_apart(match))

@@ -43,6 +43,19 @@ def twin(layer: Layer, dtype: Any = None, seed: int | None = None) -> Layer:
     return other
 
 
+def built_twin(layer: Layer, inputs: Any, call: Mapping[str, Any] | None = None) -> Layer:
+    """Return a copy of a layer with all its weights made, those of the layers in it too.
+
+    Args:
+        layer: the layer, built or not.
+        inputs: an array or the list of arrays that it is built for.
+        call: further arguments of its call.
+    """
+    other = twin(layer)
+    Run(other, inputs, call)  # layers within are built by the first call
+    return other
+
+
 def all_layers(layer: Layer) -> Iterable[Layer]:
     """Yield a layer and the layers in it, each once."""
     seen: set[int] = set()

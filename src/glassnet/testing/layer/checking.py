@@ -12,6 +12,7 @@ from glassnet.checks import one_of
 from glassnet.graph.dimension import Dim, display
 from glassnet.layers import Layer
 from glassnet.layers.calling import is_shape
+from glassnet.models import Model
 from glassnet.nest import flatten, map_structure
 from glassnet.testing.layer.registry import LAYER_CHECKS, failed, skipped
 from glassnet.testing.layer.report import LayerReport, Result
@@ -151,10 +152,10 @@ def _shapes(layer: Layer, given: Any) -> tuple[Any, list[str]]:
         listed = [_known(spec.shape[1:]) for spec in specs]
         shapes = listed if isinstance(layer.first_inputs, (list, tuple)) else listed[0]
         return shapes, [spec.dtype for spec in specs]
+    if isinstance(layer, Model) and layer.built:
+        listed = [_known(t.shape[1:]) for t in layer.inputs]
+        return (listed[0] if len(listed) == 1 else listed), [t.dtype.name for t in layer.inputs]
     declared = layer.declared_input_shape
-    if declared is None:
-        declared = getattr(layer, "input_shape", None) if not hasattr(
-            type(layer), "input_shape") else None  # fmt: skip
     if declared is not None and is_shape(declared):
         return _known(declared), [""]
     name = type(layer).__name__

@@ -8,7 +8,7 @@ import numpy as np
 
 from glassnet.explain.doctor.recognition.trying import distance
 from glassnet.explain.doctor.roles import Role
-from glassnet.explain.doctor.twins import Run, twin
+from glassnet.explain.doctor.twins import Run, built_twin, twin
 from glassnet.graph.dimension import display
 from glassnet.testing.layer.gradients import compared, ratio, said_factor
 from glassnet.testing.layer.registry import failed, layer_check, passed, skipped
@@ -57,17 +57,14 @@ def _mend(role: Role) -> str:
     if "standard deviation plus" in role.differs or "no root" in role.differs:
         return "(X - mean) / np.sqrt(variance + epsilon)"
     if "Dropout" in role.name:
-        return "mask = (np.random.rand(*X.shape) < 1 - rate) / (1 - rate)  # in training alone"
+        return "mask = (draws >= rate) / (1 - rate)  # draws from 0 to 1, in training alone"
     return ""
 
 
 def _against(specimen: Specimen, reference: Any) -> Result:
     """A brick that a person named; weights are matched in order."""
     try:
-        other = twin(reference)
-        if not other.built:
-            other._build(specimen.inputs)
-        other = twin(other, "float64")
+        other = twin(built_twin(reference, specimen.inputs, specimen.call), "float64")
         other.set_weights([w.value for w in specimen.layer.weights])
         pairs = []
         for training in specimen.modes if not specimen.by_chance else (False,):

@@ -93,6 +93,8 @@ def _judged(specimen: Specimen, found: GradientReport, training: bool) -> Result
         kinks = any(f.verdict == "kink" for f in found.findings)
         beside = "; at kinks, beside them" if kinks else ""
         return passed(f"{listed} {verb} right, to {_errors(found)}{beside}", detail=found)
+    if not training and True in specimen.modes and _only_in_training(found):
+        return skipped("backward needs what forward keeps in training alone; fit calls it there")
     if found.troubles:
         return failed(f"They can't be checked: {found.troubles[0]}", detail=found)
     wrong = [c for c in found.checks if not c.ok]
@@ -100,13 +102,35 @@ def _judged(specimen: Specimen, found: GradientReport, training: bool) -> Result
     rest = [_said(c) for c in found.checks if c.ok]
     sentence = f"{_listed(said)} {'are' if len(said) > 1 else 'is'} wrong"
     sentence += f"; {_listed(rest)} {'are' if len(rest) > 1 else 'is'} right." if rest else "."
-    numbers = []
+    numbers: list[str] = []
+    if all(c.worst.verdict == "raised" for c in wrong):
+        numbers = [f"backward raised {_raised(specimen, training) or wrong[0].worst.note}"]
+        wrong = []
     for check in wrong[:_SHOWN]:
         numbers += _numbers(check)
     hints = _ratios(specimen, training) if specimen.in_numpy else []
     if hints:
         sentence += " " + " ".join(hints)
     return failed(sentence, backward_of(specimen, [name[1:] for name in said]), numbers, found)
+
+
+def _only_in_training(found: GradientReport) -> bool:
+    """Whether backward misses an attribute, as where forward keeps its mask in training alone."""
+    wrong = [c.worst for c in found.checks if not c.ok]
+    return bool(wrong) and all(
+        f.verdict == "raised" and "has no attribute" in f.note for f in wrong
+    )
+
+
+def _raised(specimen: Specimen, training: bool) -> str:
+    """What backward raises, with its line; empty where it does not."""
+    run, arrays = specimen.run(training), specimen.arrays()
+    try:
+        with np.errstate(all="ignore"):
+            run.backward(arrays, specimen.slopes(run.forward(*arrays)))
+    except Exception as error:
+        return told(error)
+    return ""
 
 
 def _said(check: ParameterCheck) -> str:

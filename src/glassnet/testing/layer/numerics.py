@@ -119,7 +119,7 @@ def _bad(specimen: Specimen, run: Run, reference: Run | None, inputs: Any) -> st
         slopes = [np.ones_like(y) for y in outputs]
         try:
             by_inputs, _ = run.backward(arrays, slopes)
-        except (NotImplementedError, ValueError, TypeError):
+        except Exception:
             return ""  # the check of the gradients tells it
         known = reference.backward(arrays, slopes)[0] if reference is not None else [None] * 99
         for dX, dZ in zip(by_inputs, known, strict=False):

@@ -137,7 +137,8 @@ class LayerReport:
         for result in self.failed:
             lines += ["", f"✗ {result.name}"]
             lines += _filled(result.sentence, wide, "  ")
-            lines += [f"    {line}" for line in result.numbers]
+            for line in result.numbers:
+                lines += _filled(line, wide, "    ", "      ")
             cause = (causes or {}).get(result.name, "")
             lines += _mend(result.mend, wide)
             lines += [f"  {line}".rstrip() for line in cause.splitlines()]
@@ -151,14 +152,20 @@ class LayerReport:
         count = len(self.passed) + len(self.failed)
         if not count:
             return "nothing could be checked"
+        if any(r.name == "forward" for r in self.failed):
+            return "it does not run"
         if not self.failed:
             return f"all {count} checks passed" if count > 1 else "the check passed"
         return f"{len(self.failed)} of {count} checks failed"
 
     @property
     def _role_told(self) -> str:
-        text = str(self.role)
-        return f"It {text}" if text[:2] in ("co", "is") else text
+        role = self.role
+        assert role is not None
+        if role.agrees:
+            return f"It {role}"
+        like = "is meant as" if role.meant else "is like"
+        return f"It {like} {role.source}, and differs from it."
 
     # --- as a document --------------------------------------------------------------------------
     @property

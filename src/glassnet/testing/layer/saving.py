@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from glassnet.explain.doctor.twins import Run, all_layers, twin
+from glassnet.explain.doctor.twins import Run, all_layers, built_twin, twin
 from glassnet.layers import Input
 from glassnet.models import Model, load_model
 from glassnet.nest import map_structure
 from glassnet.registry import constructor_arguments, deserialize, serialize
 from glassnet.testing.layer.registry import failed, layer_check, passed, skipped
-from glassnet.testing.layer.report import Result
+from glassnet.testing.layer.report import FAILED, Result
 from glassnet.testing.layer.specimen import Specimen, told
 
 
@@ -53,8 +53,7 @@ def configuration(specimen: Specimen) -> Result:
             "self.units = units  # under the argument's own name, as it came",
         )
     try:
-        if not again.built:
-            again._build(specimen.inputs)
+        again = built_twin(again, specimen.inputs, specimen.call)
         again.set_weights(specimen.plain.get_weights())
         y, z = (_outputs(specimen, twin(layer, "float64")) for layer in (specimen.plain, again))
     except Exception as error:
@@ -82,6 +81,8 @@ def saving(specimen: Specimen) -> Result:
     """A model with the layer in it, saved and loaded, predicts the same."""
     if specimen.call:
         return skipped("the call takes more than the inputs")
+    if specimen.verdicts.get("configuration") == FAILED:
+        return skipped('a file holds the configuration, and that is wrong; see "configuration"')
     dtype = specimen.plain.dtype
     arrays = map_structure(lambda a: a.astype(dtype) if a.dtype.kind == "f" else a, specimen.inputs)
     try:

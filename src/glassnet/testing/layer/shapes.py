@@ -11,7 +11,7 @@ from glassnet.explain.doctor.twins import Run, twin
 from glassnet.graph.dimension import Dim, display
 from glassnet.graph.dtypes import is_float
 from glassnet.layers import Layer, NumpyLayer
-from glassnet.layers.calling import public_shape
+from glassnet.layers.calling import is_shape, public_shape
 from glassnet.nest import flatten, map_structure
 from glassnet.testing.layer.registry import failed, layer_check, passed, skipped
 from glassnet.testing.layer.report import Result
@@ -35,7 +35,7 @@ def output_shape(specimen: Specimen) -> Result:
         if not specimen.float_inputs and not foretold:
             return skipped("its inputs are whole numbers, and it writes no compute_output_shape")
         return failed(f"compute_output_shape({_shown(unknown)}) raised {told(error)}")
-    listed = [tuple(s) for s in ([declared] if isinstance(declared, tuple) else flat(declared))]
+    listed = [tuple(s) for s in ([declared] if is_shape(declared) else flat(declared))]
     if listed != real:
         return failed(
             f"compute_output_shape({_shown(unknown)}) says {_listed(listed)}; the output has "

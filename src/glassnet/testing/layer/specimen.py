@@ -16,6 +16,7 @@ from glassnet.explain.doctor.roles import Role, role_of
 from glassnet.explain.doctor.twins import (
     Run,
     arrays_in,
+    built_twin,
     is_written_in_numpy,
     knows_training,
     twin,
@@ -63,9 +64,7 @@ class Specimen:
         self._runs: dict[tuple[bool, str], Run] = {}
         try:
             with np.errstate(all="ignore"):
-                base = twin(layer)
-                if not base.built:
-                    base._build(self.inputs)
+                base = built_twin(layer, self.inputs, self.call)
                 self.layer = twin(base, "float64", seed)
                 self.plain = twin(base, None, seed)
                 self.forward()

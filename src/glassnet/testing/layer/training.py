@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from glassnet.explain.doctor.twins import twin
+from glassnet.explain.doctor.twins import named_weights, twin
 from glassnet.layers import Dense, Flatten, Input, Layer
 from glassnet.models import Model
 from glassnet.nest import flatten, map_structure
 from glassnet.optimizers import SGD
 from glassnet.testing.layer.registry import failed, layer_check, passed, skipped
-from glassnet.testing.layer.report import Result
+from glassnet.testing.layer.report import FAILED, PASSED, Result
 from glassnet.testing.layer.specimen import Specimen, told
 
 
@@ -51,20 +51,43 @@ def _trained(specimen: Specimen, behind: bool) -> Result | None:
         with np.errstate(all="ignore"):
             history = model.fit(inputs, target, batch_size=count, epochs=2, verbose=0)
     except Exception as error:
+        if FAILED in (specimen.verdicts.get(n) for n in ("gradients", "gradients in training")):
+            return skipped('backward does not run; see "gradients"')
         return failed(f"Training fails with it {where}: {told(error)}.", _mend(error),
                       detail=error)  # fmt: skip
     if not np.isfinite(history.history["loss"]).all():
         return failed(f"With it {where} the loss is {history.history['loss']}.")
     still = [
-        str(w.name) for w, old in zip(layer.trainable_weights, before, strict=True)
+        place for place, (w, old) in enumerate(zip(layer.trainable_weights, before, strict=True))
         if np.array_equal(w.value, old)
     ]  # fmt: skip
-    if still:
-        return failed(
-            f"In two steps of training {', '.join(still)} did not change at all: nothing is "
-            "learned there.",
-            f"self.d{still[0]} = …  # its derivative, not zeros" if specimen.in_numpy else "",
-        )
+    return _unlearned(specimen, still) if still else None
+
+
+def _unlearned(specimen: Specimen, still: list[int]) -> Result | None:
+    """Weights that training left as they were: without use, or without a derivative.
+
+    A derivative that is 0 is right where the output does not depend on the weight but for
+    rounding, as on the bias of keys in attention.
+    """
+    names = {id(w): name for name, w in named_weights(specimen.layer)}
+    for place in still:
+        weight = specimen.layer.trainable_weights[place]
+        name, kept = names[id(weight)], weight.value
+        outputs = specimen.forward()
+        weight.assign(kept * 2 + 1)
+        changed = specimen.forward()
+        weight.assign(kept)
+        if all(np.array_equal(a, b, equal_nan=True) for a, b in zip(outputs, changed, strict=True)):
+            return failed(
+                f"Nothing is learned of {name}: the output does not depend on it.",
+                f"use self.{name} in forward, or do not make it",
+            )
+        if specimen.verdicts.get("gradients") != PASSED:
+            return failed(
+                f"In two steps of training {name} did not change at all: nothing is learned there.",
+                f"self.d{name} = …  # its derivative, not zeros" if specimen.in_numpy else "",
+            )
     return None
 
 

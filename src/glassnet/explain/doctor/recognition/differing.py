@@ -113,7 +113,22 @@ def _any_shape(problem: Problem, families: list[str]) -> Iterator[Candidate]:
 
 def shapes_apart(match: Match) -> str:
     """Return the two shapes in words."""
-    return (
+    told = (
         f"its output has the shape {display(match.got.shape)}, {match.candidate.source} gives "
         f"{display(match.expected.shape)}"
     )
+    if overlaps(match):
+        more = sum(match.got.shape) > sum(match.expected.shape)
+        what = "has more than there should be" if more else "lacks the last ones"
+        told += f"; where both have entries they agree, so its output only {what}"
+    return told
+
+
+def overlaps(match: Match) -> bool:
+    """Whether two outputs of different shapes agree where both have entries."""
+    if match.got.ndim != match.expected.ndim:
+        return False
+    common = tuple(
+        slice(min(a, b)) for a, b in zip(match.got.shape, match.expected.shape, strict=True)
+    )
+    return bool(np.allclose(match.got[common], match.expected[common], rtol=1e-7, atol=1e-9))

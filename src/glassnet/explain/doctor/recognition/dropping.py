@@ -38,7 +38,8 @@ def dropping(problem: Problem) -> Iterator[Candidate]:
     if abs((1 - keep) - share) <= doubt and np.allclose(outside, 1.0):
         yield Candidate(cls, {"rate": round(1 - keep, 9)})
         return
-    rate = round(share, 2)
+    near = round(20 * share) / 20
+    rate = near if abs(near - share) <= doubt / 2 else round(share, 2)
     fault = _fault(scale, calm, share, doubt)
     yield Candidate(cls, {"rate": rate}, formula=lambda problem: problem.y, fault=fault)
 

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from glassnet import layers
-from glassnet.activations import ACTIVATIONS
+from glassnet.activations import ACTIVATIONS, gelu
 from glassnet.explain.doctor.recognition.problem import Candidate, Placement, Problem
+from glassnet.graph.tensor import Tensor
 
 
 def activation(problem: Problem) -> Iterator[Candidate]:
@@ -27,12 +28,18 @@ def activation(problem: Problem) -> Iterator[Candidate]:
             yield Candidate(named[name])
         elif name != "linear":
             yield Candidate(layers.Activation, {"activation": name})
+    yield Candidate(layers.Activation, {"activation": gelu_by_tanh})
     for slope in slopes(problem.x, problem.y):
         yield Candidate(layers.LeakyReLU, {"negative_slope": slope})
     for axis in range(1, problem.x.ndim - 1):
         yield Candidate(layers.Softmax, {"axis": axis})
     yield from _elu(problem)
     yield from _rescaling(problem)
+
+
+def gelu_by_tanh(x: Any) -> Tensor:
+    """GELU, approximated: ``x/2 (1 + tanh(√(2/π) (x + 0.044715 x³)))``."""
+    return gelu(x, approximate=True)
 
 
 def slopes(x: Any, y: Any) -> list[float]:
