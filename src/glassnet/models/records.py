@@ -25,7 +25,8 @@ def record_of(model: Model, source: AnySource, validation: AnySource | None) -> 
     """Return the record of a run that is about to begin."""
     record = RunRecord(start=_weights(model))
     if isinstance(source, ArraySource):
-        record.sample = tuple(sampled(source.data))
+        # Where nobody looks for NaN, the examples that hold it are worth keeping.
+        record.sample = tuple(sampled(source.data, strange_first=not model.check_finite))
         record.size, record.batch_size = source.size, source.batch_size
     if isinstance(validation, ArraySource):
         record.validation = tuple(sampled(validation.data))
@@ -33,14 +34,23 @@ def record_of(model: Model, source: AnySource, validation: AnySource | None) -> 
     return record
 
 
-def sampled(data: Batch) -> Batch:
-    """Return some examples, copied: all of them where they are few, else spread evenly."""
+def sampled(data: Batch, strange_first: bool = False) -> Batch:
+    """Return some examples, copied: all of them where they are few, else drawn at random.
+
+    Args:
+        data: the arrays.
+        strange_first: whether up to half of them are such that hold NaN or infinity.
+    """
     leaves = [a for a in flatten(data) if a is not None]
     size = len(leaves[0])
     each = max(1, sum(a.nbytes for a in leaves) // size)
     wanted = min(size, EXAMPLES, max(1, BYTES // each))
     # Drawn at random: data may come in an order that repeats, class after class.
-    rows = np.sort(np.random.default_rng(size).choice(size, wanted, replace=False))
+    rows = np.random.default_rng(size).permutation(size)
+    if strange_first:
+        strange = np.flatnonzero(_strange(leaves))[: max(1, wanted // 2)]
+        rows = np.concatenate([strange, rows[~np.isin(rows, strange)]])
+    rows = np.sort(rows[:wanted])
     return Batch(*(_rows(part, rows) for part in data))
 
 
@@ -72,6 +82,15 @@ def _joined(batches: Sequence[Batch]) -> Batch | None:
     ]
     parts = iter(joined)
     return Batch(*(None if p is None else map_structure(lambda _: next(parts), p) for p in first))
+
+
+def _strange(leaves: Sequence[np.ndarray]) -> np.ndarray:
+    """Which examples hold NaN or infinity."""
+    found = np.zeros(len(leaves[0]), bool)
+    for a in leaves:
+        if a.dtype.kind == "f":
+            found |= ~np.isfinite(a.reshape(len(a), -1)).all(axis=1)
+    return found
 
 
 def _rows(part: Any, rows: np.ndarray) -> Any:

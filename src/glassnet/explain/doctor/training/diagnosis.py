@@ -133,7 +133,7 @@ def _batch(x: Any, y: Any, sample_weight: Any = None) -> tuple[Batch, int]:
     source = source_of(x, y, sample_weight)
     if not isinstance(source, ArraySource):
         raise TypeError("diagnose_training() takes arrays; got an iterable of batches.")
-    return sampled(source.data), source.size
+    return sampled(source.data, strange_first=True), source.size
 
 
 def _subject(case: Case) -> str:

@@ -121,10 +121,13 @@ class UnrelatedLabels(Ailment):
         held = case.validation_head
         if held is not None and held.skill > 0.05:
             return None  # what was learnt holds for others too
+        loss = case.log("loss")
+        if len(loss) and 1 - loss[0] / head.base > 0.05:
+            return None  # in the first epoch most examples are seen for the first time
         if any(isinstance(layer, Embedding) for layer in case.model.layers):
             return None  # numbers that stand for words are no measures
         x = features(case)
-        bound = chance + 2.5 * np.sqrt(chance * (1 - chance) / len(x))
+        bound = chance + 3.5 * np.sqrt(chance * (1 - chance) / len(x))
         scores = [neighbours(x, head.labels), ridge(x, head.labels, case.rng)]
         if max(scores) > bound:
             return None

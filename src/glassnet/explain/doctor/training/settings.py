@@ -285,7 +285,9 @@ class TooFewSteps(Ailment):
 
     def examine(self, case: Case) -> Finding | None:
         steps, skill, loss = case.steps, case.skill, case.log("loss")
-        if steps is None or skill is None or steps >= 50 or not skill < 0.15 or case.stopped:
+        if steps is None or skill is None or case.stopped:
+            return None
+        if not ((steps < 50 and skill < 0.15) or (steps < 10 and skill < 0.3)):
             return None
         if len(loss) > 1 and not (np.diff(loss) < 0).mean() > 0.6:
             return None
