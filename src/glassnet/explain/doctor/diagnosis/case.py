@@ -194,7 +194,7 @@ class Case:
         after_it = _reached(before, within)
         if any(isinstance(i, Variable) or is_drawn(i) for n in after_it for i in n.inputs):
             return
-        if not all(n.op.differentiable for n in after_it if n.op is not None):
+        if any(is_float(n.dtype) and not n.op.differentiable for n in after_it if n.op):
             return
         if after_it:
             number = self.names.numbers.get(id(after), (0, 0))[0]
@@ -224,7 +224,7 @@ class Case:
 
         What it reads is Z where the last activation is a part of the loss.
         """
-        found = []
+        found: list[tuple[Tensor, Tensor, Tensor]] = []
         for prediction, target in zip(self.step.outputs, self.step.targets, strict=False):
             read = prediction
             if id(read) not in {id(n) for n in self.walk.order}:

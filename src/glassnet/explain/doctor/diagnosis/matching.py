@@ -12,6 +12,8 @@ CLOSE = 1e-5
 CLOSE_32 = 5e-4
 """The same for arrays computed in float32: sums of numbers that nearly cancel lose that much."""
 CLOSE_16 = 3e-2
+NOTHING = 1e-13
+"""What is no larger than this is the rounding of a gradient that is 0."""
 
 
 @dataclass(frozen=True)
@@ -88,10 +90,9 @@ def match(given: np.ndarray, predicted: np.ndarray, close: float) -> Match:
     if not np.isfinite(found).all() or not np.isfinite(predicted).all():
         return NO_MATCH
     size, theirs = float(np.abs(predicted).max(initial=0.0)), float(np.abs(found).max(initial=0.0))
-    tiny = 1e-13
-    if size <= tiny or theirs <= tiny:
-        both = size <= tiny and theirs <= tiny
-        return Match(1.0, 0.0, False) if both else NO_MATCH if size <= tiny else Match(0.0, 0.0)
+    if size <= NOTHING or theirs <= NOTHING:
+        both = size <= NOTHING and theirs <= NOTHING
+        return Match(1.0, 0.0, False) if both else NO_MATCH if size <= NOTHING else Match(0.0, 0.0)
     plain = float(np.abs(found - predicted).max()) / max(size, theirs)
     if plain <= close:
         return Match(1.0, plain, predicted.size > 1)
@@ -99,7 +100,7 @@ def match(given: np.ndarray, predicted: np.ndarray, close: float) -> Match:
     error = float(np.abs(found - factor * predicted).max()) / theirs
     if error > close or factor == 0:
         return NO_MATCH
-    return Match(factor, error, predicted.size > 1 and np.count_nonzero(predicted) > 1)
+    return Match(factor, error, int(np.count_nonzero(predicted)) > 1)
 
 
 def matches(

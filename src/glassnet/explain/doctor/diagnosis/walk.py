@@ -44,12 +44,16 @@ class Changes:
 
     def __add__(self, other: Changes) -> Changes | None:
         """Both; None where they replace the same rule."""
-        pairs = (
-            (self.ways, other.ways), (self.given, other.given), (self.leaves, other.leaves),
-        )  # fmt: skip
-        if any(set(a) & set(b) for a, b in pairs):
+        if (
+            self.ways.keys() & other.ways.keys()
+            or self.given.keys() & other.given.keys()
+            or self.leaves.keys() & other.leaves.keys()
+        ):
             return None
-        return Changes(*({**a, **b} for a, b in pairs))
+        return Changes(
+            {**self.ways, **other.ways}, {**self.given, **other.given},
+            {**self.leaves, **other.leaves},
+        )  # fmt: skip
 
     def __bool__(self) -> bool:
         return bool(self.ways or self.given or self.leaves)

@@ -18,7 +18,7 @@ from glassnet.explain.doctor.diagnosis.catalogue.penalties import of_penalties
 from glassnet.explain.doctor.diagnosis.catalogue.statistics import of_statistics
 from glassnet.explain.doctor.diagnosis.catalogue.timing import of_timing
 from glassnet.explain.doctor.diagnosis.catalogue.weights import of_weights
-from glassnet.explain.doctor.diagnosis.variant import Variant, together
+from glassnet.explain.doctor.diagnosis.variant import Variant
 
 Family = Callable[[Case, list[str]], Iterator[Variant]]
 
@@ -29,19 +29,11 @@ FAMILIES: list[Family] = [
 
 
 def variants_of(case: Case, names: list[str]) -> Iterator[Variant]:
-    """Yield every mistake of the catalogue at each of its places, and at all of them at once.
+    """Yield every mistake of the catalogue at each of its places.
 
     Args:
         case: the network and the batch.
         names: the gradients that are looked at.
     """
     for family in FAMILIES:
-        alike: dict[tuple[str, str], list[Variant]] = {}
-        for variant in family(case, names):
-            yield variant
-            if variant.group is not None:
-                alike.setdefault((variant.kind, variant.group), []).append(variant)
-        for same in alike.values():
-            everywhere = together(same)
-            if everywhere is not None:
-                yield everywhere
+        yield from family(case, names)

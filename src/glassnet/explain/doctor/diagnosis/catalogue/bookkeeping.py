@@ -41,20 +41,20 @@ def _swapped(names: list[str], shapes: dict[str, tuple[int, ...]]) -> Iterator[V
         for first, second in pairs:
             yield Variant(
                 "gradients of two weights swapped", f"{first} and {second} are swapped.",
-                "give each its own name", first, after=(_swap(first, second),), group=None,
+                "give each its own name", first, after=(_swap(first, second),), groups=(),
             )  # fmt: skip
         if len(group) <= _MANY:
             for to, source in permutations(group, 2):
                 yield Variant(
                     "gradient of another weight", f"{to} is a copy of {source}.",
                     f"compute {to} from its own layer's input and dZ", to,
-                    after=(_copy(to, source),), weight=1.1, group=None,
+                    after=(_copy(to, source),), weight=1.1, groups=(),
                 )  # fmt: skip
         if 2 < len(group) <= _MANY:
             yield Variant(
                 "gradients in reverse order", "The gradients come in the order of the backward "
                 "pass, last layer first, and are taken for the other order.",
-                "reverse the list", group[0], after=(_reversed(group),), weight=1.1, group=None,
+                "reverse the list", group[0], after=(_reversed(group),), weight=1.1, groups=(),
             )  # fmt: skip
 
 
@@ -87,7 +87,7 @@ def _transposed(names: list[str], shapes: dict[str, tuple[int, ...]]) -> Iterato
             "transposed result", f"{name} is transposed.",
             f"{name} has the shape of what it is the derivative by, "
             f"{shapes[name][0]} × {shapes[name][1]}: dW = Aᵀ dZ, not dZᵀ A",
-            name, after=(_turned([name]),), weight=0.9, group="turned",
+            name, after=(_turned([name]),), weight=0.9, groups=("turned",),
         )  # fmt: skip
     for name in names:
         shape = shapes[name]
@@ -95,13 +95,17 @@ def _transposed(names: list[str], shapes: dict[str, tuple[int, ...]]) -> Iterato
             yield Variant(
                 "input and output channels swapped", f"The last two axes of {name} are swapped.",
                 "a kernel is (…, channels in, channels out)", name,
-                after=(lambda found, name=name: {**found, name: np.swapaxes(found[name], -1, -2)},),
-                weight=1.2, group="channels",
+                after=(_channels_swapped(name),),
+                weight=1.2, groups=("channels",),
             )  # fmt: skip
 
 
 def _turned(names: list[str]) -> After:
     return lambda found: {**found, **{n: found[n].T for n in names}}
+
+
+def _channels_swapped(name: str) -> After:
+    return lambda found: {**found, name: np.swapaxes(found[name], -1, -2)}
 
 
 def _branches(case: Case) -> Iterator[Variant]:
@@ -118,7 +122,7 @@ def _branches(case: Case) -> Iterator[Variant]:
                 "branch overwritten",
                 f"{case.name(node)} goes into several layers, and {about} is what comes back from "
                 f"{case.place_of(user)} alone.", f"add up what comes back: {about} += …", about,
-                Changes(given={id(node): _from_one(node, user)}), weight=1.0, group=None,
+                Changes(given={id(node): _from_one(node, user)}), weight=1.0, groups=(),
             )  # fmt: skip
 
 

@@ -36,24 +36,24 @@ def _of_mask(case: Case, node: Tensor, mask: Tensor, source: Tensor) -> Iterator
     yield Variant(
         "dropout mask missing in the backward pass",
         f"In {where} the mask is missing on the way back: what was dropped has no part in the "
-        "cost.", right, dx, way(np.ones_like), weight=0.9, group="mask",
+        "cost.", right, dx, way(np.ones_like), weight=0.9, groups=("mask",),
     )  # fmt: skip
     if scale not in (0.0, 1.0):
         yield Variant(
             "dropout mask missing in the backward pass",
             f"In {where} what goes back is scaled by 1/keep but not masked.", right, dx,
-            way(lambda d: np.full_like(d, scale)), weight=1.1, group="scale alone",
+            way(lambda d: np.full_like(d, scale)), weight=1.1, groups=("scale alone",),
         )  # fmt: skip
         yield Variant(
             "dropout scaled twice", f"In {where} what goes back is divided by the probability of "
-            "keeping twice.", right, dx, way(lambda d: d * scale), weight=1.0, group="twice",
+            "keeping twice.", right, dx, way(lambda d: d * scale), weight=1.0, groups=("twice",),
         )  # fmt: skip
         yield Variant(
             "dropout not scaled in the backward pass",
             f"In {where} what goes back is masked, but not divided by the probability of keeping.",
-            right, dx, way(lambda d: d / scale), weight=1.0, group="unscaled",
+            right, dx, way(lambda d: d / scale), weight=1.0, groups=("unscaled",),
         )  # fmt: skip
     yield Variant(
         "dropout mask turned around", f"In {where} the mask keeps what was dropped.", right, dx,
-        way(lambda d: (d == 0) * (scale or 1.0)), weight=1.4, group="turned",
+        way(lambda d: (d == 0) * (scale or 1.0)), weight=1.4, groups=("turned",),
     )  # fmt: skip

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from glassnet.explain.doctor.diagnosis.case import Block, Case
-from glassnet.explain.doctor.diagnosis.variant import Variant
+from glassnet.explain.doctor.diagnosis.variant import END, Variant
 from glassnet.explain.doctor.diagnosis.walk import Changes, Walk
 from glassnet.graph.dtypes import is_float
 from glassnet.graph.tensor import Tensor
@@ -84,6 +85,7 @@ def _proportional(a: np.ndarray, b: np.ndarray) -> bool:
 
 
 Wrong = Callable[[Walk], np.ndarray]
+Function = Callable[[np.ndarray], np.ndarray]
 
 
 def _of_end(case: Case, end: End) -> Iterator[tuple[Variant, Wrong]]:
@@ -99,13 +101,20 @@ def _of_end(case: Case, end: End) -> Iterator[tuple[Variant, Wrong]]:
                 return wrong(walk)
 
         changes = Changes(given={id(end.Z): given})
-        return Variant(kind, sentence, mend, f"d{Z}", changes, weight=weight), wrong
+        found = Variant(kind, sentence, mend, f"d{Z}", changes, weight=weight, groups=(END,))
+        return found, wrong
 
     def a(walk: Walk) -> np.ndarray:
         return walk.values[end.A]
 
     def z(walk: Walk) -> np.ndarray:
         return walk.values[end.Z]
+
+    def again(function: Function, walk: Walk) -> np.ndarray:
+        return np.asarray((function(a(walk)) - y) / share)
+
+    def again_and_back(function: Function, walk: Walk) -> np.ndarray:
+        return _through(case, end, _back(function, a(walk), again(function, walk)))
 
     yield variant(
         "cross-entropy's simplification with the wrong activation",
@@ -120,10 +129,10 @@ def _of_end(case: Case, end: End) -> Iterator[tuple[Variant, Wrong]]:
             f"apply {name} once: in the last layer, or in the loss (from_logits=True), not in both"
         )
         told = f"{name} is applied to {A}, which is its value already."
-        yield variant(kind, told, mend, lambda w, f=twice: (f(a(w)) - y) / share, 1.0)
+        yield variant(kind, told, mend, partial(again, twice), 1.0)
         yield variant(
             kind, told, mend,
-            lambda w, f=twice: _through(case, end, _back(f, a(w), (f(a(w)) - y) / share)), 1.1,
+            partial(again_and_back, twice), 1.1,
         )  # fmt: skip
     if not np.array_equal(case.values[end.A], case.values[end.Z]):
         yield variant(
@@ -240,7 +249,7 @@ def _sigmoid(z: np.ndarray) -> np.ndarray:
     return np.asarray(1 / (1 + np.exp(-z)))
 
 
-def _back(function: Callable[[np.ndarray], np.ndarray], z: np.ndarray, g: np.ndarray) -> np.ndarray:
+def _back(function: Function, z: np.ndarray, g: np.ndarray) -> np.ndarray:
     a = function(z)
     if function is _softmax:
         return np.asarray(a * (g - (g * a).sum(-1, keepdims=True)))

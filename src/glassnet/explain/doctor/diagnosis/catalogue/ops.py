@@ -26,7 +26,7 @@ def of_ops(case: Case, names: list[str]) -> Iterator[Variant]:
             about = _about(case, node, slip)
             yield Variant(
                 slip.kind, known[0], known[1], about, Changes(ways={id(node): Slipped(node, slip)}),
-                weight=slip.weight, harmless=slip.harmless, group=slip.mend,
+                weight=slip.weight, harmless=slip.harmless, groups=(slip.mend,),
             )  # fmt: skip
 
 

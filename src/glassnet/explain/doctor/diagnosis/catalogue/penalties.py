@@ -36,7 +36,7 @@ def _of_penalty(case: Case, node: Tensor, weight: Tensor) -> Iterator[Variant]:
     def variant(kind: str, told: str, factor: float, heavy: float) -> Variant:
         changes = Changes(ways={id(node): _scaled(node, factor)})
         group = f"{kind} {factor}"
-        return Variant(kind, told, right, f"d{W}", changes, weight=heavy, group=group)
+        return Variant(kind, told, right, f"d{W}", changes, weight=heavy, groups=(group,))
 
     yield variant(
         "regularisation forgotten", f"The regularisation of {W} is in the cost but not in d{W}.",

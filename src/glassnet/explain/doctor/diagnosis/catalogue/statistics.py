@@ -38,7 +38,7 @@ def of_statistics(case: Case, names: list[str]) -> Iterator[Variant]:
                     "through them too.",
                     "dX = γ/σ ⊙ (dŶ − mean(dŶ) − X̂ ⊙ mean(dŶ ⊙ X̂)), means over what was averaged",
                     about, Changes(ways={id(n): _nothing for n in nodes}), weight=weight,
-                    group=told,
+                    groups=(told,),
                 )  # fmt: skip
         yield from _of_scale(case, within, where, about)
 
@@ -82,7 +82,7 @@ def _of_scale(case: Case, within: list[Tensor], where: str, about: str) -> Itera
             yield Variant(
                 "γ's gradient without the normalised input", f"d{name} in {where} {said}.",
                 f"d{name} = Σ dY ⊙ X̂", f"d{name}", Changes(leaves={id(gamma): wrong}),
-                weight=1.2, group=said,
+                weight=1.2, groups=(said,),
             )  # fmt: skip
         back = hat
 

@@ -20,12 +20,14 @@ def of_timing(case: Case, names: list[str]) -> Iterator[Variant]:
     if not rate:
         return
     mend = "compute all gradients first, from one set of weights; then update all weights"
-    moved = {w: case.values[w] - rate * case.walk[w] for _, w in case.weights}
+    moved: dict[Tensor, np.ndarray] = {
+        w: case.values[w] - rate * case.walk[w] for _, w in case.weights
+    }
     yield Variant(
         "gradient taken after the update",
         "The whole gradient belongs to the weights after the update, not to those of the forward "
         "pass that it is compared with.", mend, f"d{case.weights[0][0]}", moved=moved, weight=1.0,
-        group=None,
+        groups=(),
     )  # fmt: skip
     ways: dict[int, Way] = {}
     for node in reversed(case.walk.order):
@@ -48,7 +50,7 @@ def _variant(case: Case, node: Tensor, weight: Tensor, ways: dict[int, Way], men
     return Variant(
         "gradient taken after the update",
         f"In {layers} the weights are updated before {dx} is computed from them: it is made with "
-        f"the new {W}.", mend, dx, Changes(ways=ways), weight=0.95, group=None,
+        f"the new {W}.", mend, dx, Changes(ways=ways), weight=0.95, groups=(),
     )  # fmt: skip
 
 

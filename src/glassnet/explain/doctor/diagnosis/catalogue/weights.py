@@ -63,7 +63,7 @@ def _of_weight(case: Case, name: str, weight: Tensor, user: Tensor) -> Iterator[
         yield variant(
             told, f"d{name} in {where} is computed from {mend[0]}; it belongs to {mend[1]}.",
             f"use {mend[1]}, what went into the layer",
-            lambda w, other=other: _with_input(w, user, place, other(w)), heavy,
+            _from(user, place, other), heavy,
         )  # fmt: skip
     block = next((b for b in case.blocks if _leads(case, user, b)), None)
     if block is not None:
@@ -73,6 +73,11 @@ def _of_weight(case: Case, name: str, weight: Tensor, user: Tensor) -> Iterator[
             f"use d{Z} = d{A} ⊙ g′({Z})",
             lambda w: _fitting(part(w, user, place, w[block.after])), 1.1,
         )  # fmt: skip
+
+
+def _from(user: Tensor, place: int, other: Given) -> Given:
+    """The gradient of a weight with another array in the place of the layer's input."""
+    return lambda walk: _with_input(walk, user, place, other(walk))
 
 
 def _fitting(array: np.ndarray | None) -> np.ndarray:
@@ -175,7 +180,11 @@ def _other_inputs(
         )  # fmt: skip
     for x in case.step.inputs:
         if x is not source and is_float(x.dtype) and case.values[x].shape == shape:
-            yield lambda walk, x=x: walk.values[x], "X in every layer", ("X", right), 1.3
+            yield _value_of(x), "X in every layer", ("X", right), 1.3
+
+
+def _value_of(node: Tensor) -> Given:
+    return lambda walk: walk.values[node]
 
 
 def _behind(case: Case, node: Tensor) -> tuple[Block | None, list[Tensor]]:
@@ -232,7 +241,7 @@ def _of_chain(case: Case, node: Tensor) -> Iterator[Variant]:
             "dA in place of dZ",
             f"{dx} is computed from d{A}: the chain jumps over the activation of "
             f"{case.place_of(node)}.", f"go on from d{Z} = d{A} ⊙ g′({Z})", dx,
-            way(lambda w, g: part(w, node, back, w[block.after])), weight=1.2, group="chain",
+            way(lambda w, g: part(w, node, back, w[block.after])), weight=1.2, groups=("chain",),
         )  # fmt: skip
     shapes = case.values[source].shape, case.values[node].shape
     if shapes[0] == shapes[1] and not node.op.additive:  # type: ignore[union-attr]
