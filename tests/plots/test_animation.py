@@ -493,20 +493,26 @@ def test_a_long_run_stays_under_200_megabytes(tmp_path: Path) -> None:
 
 
 def test_memory_does_not_grow_with_the_frames(tmp_path: Path) -> None:
-    """What frames leave behind: Matplotlib's objects are counted after few and after many."""
+    """Matplotlib's objects are counted when a frame is to be drawn, early and late, and after."""
     import gc
 
+    counts: list[int] = []
+
+    def count() -> None:
+        gc.collect()
+        counts.append(sum("matplotlib" in str(type(o)) for o in gc.get_objects()))
+
     def draw(model: Any, frame: Any, figure: Any) -> None:
+        if frame.epoch in (2, 5):
+            count()
         left, right = figure.subplots(1, 2)
         figure.colorbar(left.imshow(frame.weights[0]), ax=left)
         right.plot(frame.weights[1], label="bias")
         right.legend()
 
-    counts = []
-    for epochs in (3, 12):
-        _, recorder = xor(epochs)
-        animate(recorder, tmp_path / "a.gif", draw, size=(6, 4), dpi=30)
-        del recorder
-        gc.collect()
-        counts.append(sum("matplotlib" in str(type(o)) for o in gc.get_objects()))
-    assert counts[1] <= counts[0] + 50  # a frame has some hundreds
+    _, recorder = xor(5)
+    animate(recorder, tmp_path / "a.gif", draw, size=(6, 4), dpi=30)
+    count()
+    early, late = counts[1], counts[-2]
+    assert abs(late - early) <= 50  # a frame has some hundreds
+    assert counts[-1] <= early + 50
