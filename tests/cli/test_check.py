@@ -124,6 +124,8 @@ class Corners(Layer):
     assert "(m, 6, 6, 2)" in check(image)[1]
     assert "(m, 9, 7, 3)" in check(image, "--input-shape", "9,7,3")[1]
     assert "(m, 5, 5, 1)" in check(image + "\ninput_shape = (5, 5, 1)\n")[1]
+    named = image + "\ninput_shape = {'Corners': (2, 6, 1)}\n"
+    assert "(m, 2, 6, 1)" in check(named)[1]
     assert "(m, 8, 4, 2)" in check(image + "\ninputs = np.random.rand(3, 8, 4, 2)\n")[1]
 
 
@@ -148,6 +150,18 @@ class Table(NumpyLayer):
     assert status == 0
     assert "computes what Add() does" in out
     assert "whole numbers of shape (m, 4)" in out
+    status, out, _ = check(
+        """
+class Join(Layer):
+    def call(self, inputs):
+        return gn.ops.concatenate(inputs, axis=1)
+""",
+        "--input-shape",
+        "4,2;3,2",
+    )
+    assert status == 0
+    assert "shape (m, 4, 2) and (m, 3, 2)" in out
+    assert "computes what Concatenate(axis=1) does" in out
 
 
 def test_what_runs_on_no_shape(check):

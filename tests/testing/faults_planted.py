@@ -162,6 +162,18 @@ class Hidden(Layer):
         return inputs * self.table
 
 
+class Columns(NumpyLayer):
+    """As courses write it: Z = W X + b."""
+
+    def __init__(self, n_in: int, n_out: int) -> None:
+        super().__init__()
+        self.W = self.add_weight((n_out, n_in), name="W")
+        self.b = self.add_weight((n_out, 1), "zeros", name="b")
+
+    def forward(self, X):
+        return self.W @ X + self.b
+
+
 VALUES = [
     Fault("bias left out", broken(MyDense, 3, forward=lambda s, X: keep(s, X) @ s.W), (4,),
         "equal to the library", "leaves out the bias", "Z = X @ self.W + self.b"),
@@ -196,6 +208,8 @@ VALUES = [
         "says (m, 4); the output has (m, 2)", "(*input_shape[:-1], 2)"),
     Fault("examples become columns", broken(Composed, call=lambda s, inputs: np.transpose(inputs)),
         (4,), "any batch size", "the examples are its columns", "return Y.T"),
+    Fault("examples as columns", lambda: Columns(4, 3), (4,), "forward",
+        "It runs where examples are columns, X of shape (4, m)", "X @ self.W.T + self.b.T"),
     Fault("a batch of five", only(lambda s, X: X.reshape(5, -1)), (4,), "forward",
         "cannot reshape", "X.shape[0]"),
     Fault("one dtype", broken(Composed, call=lambda s, inputs: gn.ops.cast(inputs, "float32")),

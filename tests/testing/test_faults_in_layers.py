@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 
 import numpy as np
@@ -108,6 +109,20 @@ def test_what_does_not_run_is_told_once() -> None:
     assert [r.name for r in report.failed] == ["forward"]
     assert {r.sentence for r in report.skipped} == {"the layer does not run"}
     assert "inputs @ np.ones((7, 2))" in report["forward"].sentence
+
+
+def test_what_cannot_be_copied_is_said() -> None:
+    class Locked(Layer):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.lock = threading.Lock()
+
+        def call(self, inputs):
+            return inputs
+
+    report = check_layer(Locked(), input_shape=(3,))
+    assert "can't be copied" in report["forward"].sentence
+    assert "21 other checks wait for that" in report.text()
 
 
 def test_the_page_holds_what_the_text_does() -> None:

@@ -18,6 +18,7 @@ from glassnet.checks import nearest
 from glassnet.layers import Layer, NumpyLayer
 from glassnet.testing.layer import LayerReport, Specimen, check_layer
 from glassnet.testing.layer.checking import inputs_for
+from glassnet.testing.layer.running import runs_on_columns
 from glassnet.testing.layer.specimen import told
 
 RIGHT, WRONG, UNCHECKED = 0, 1, 2
@@ -217,6 +218,8 @@ def made(name: str, cls: type[Layer]) -> Layer:
 def _inputs(name: str, layer: Layer, module: ModuleType, options: Namespace) -> Any:
     """The batch: of the shape that was asked for, or named in the file, or the first that runs."""
     given = options.input_shape or getattr(module, "input_shape", None)
+    if isinstance(given, dict):  # of each layer by its name
+        given = given.get(name, given.get(type(layer).__name__))
     if given is None and hasattr(module, "inputs"):
         return inputs_for(layer, module.inputs, None, options.seed)
     if given is not None or layer.first_inputs is not None or layer.declared_input_shape:
@@ -233,8 +236,9 @@ def _inputs(name: str, layer: Layer, module: ModuleType, options: Namespace) -> 
     first: Exception | None = None
     for shape in order:
         inputs = inputs_for(layer, None, shape, options.seed)
-        trouble = Specimen(layer, inputs).trouble
-        if trouble is None:
+        specimen = Specimen(layer, inputs)
+        trouble = specimen.trouble
+        if trouble is None or runs_on_columns(specimen):
             return inputs
         first = first or trouble
     several = _several(layer, options.seed)

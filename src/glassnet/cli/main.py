@@ -79,15 +79,18 @@ def _add_check(commands: Any) -> None:
     one.add_argument("--class", dest="name", metavar="NAME",
                      help="the class, or the layer made of it; default all")  # fmt: skip
     one.add_argument("--input-shape", type=_shape, metavar="4,3",
-                     help="the shape of one example; default: guessed")  # fmt: skip
+                     help="the shape of one example (of several: 4;4)")  # fmt: skip
     one.add_argument("--seed", type=int, default=0, help="of inputs and weights (default 0)")
 
 
-def _shape(text: str) -> tuple[int, ...]:
-    sizes = tuple(_count(size) for size in text.strip("() ").split(",") if size.strip())
-    if not sizes:
+def _shape(text: str) -> Any:
+    """One shape, ``4,3``, or the list of several, ``4;4``."""
+    shapes = []
+    for part in text.split(";"):
+        shapes.append(tuple(_count(size) for size in part.strip("() ").split(",") if size.strip()))
+    if not all(shapes):
         raise ValueError
-    return sizes
+    return shapes[0] if len(shapes) == 1 else shapes
 
 
 def _add_explanations(commands: Any) -> None:

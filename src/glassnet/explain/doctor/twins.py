@@ -35,7 +35,13 @@ def twin(layer: Layer, dtype: Any = None, seed: int | None = None) -> Layer:
     memo: dict[int, Any] = {id(STEP): STEP}
     for part in all_layers(layer):
         memo[id(part._calls)] = []  # the models it stands in are no part of it
-    other = copy.deepcopy(layer, memo)
+    try:
+        other = copy.deepcopy(layer, memo)
+    except (TypeError, NotImplementedError) as error:
+        raise TypeError(
+            f"Layer {layer.name!r} can't be copied, so it can't be tried: {error}. Keep files, "
+            "locks and generators out of self, or make them where they are used."
+        ) from error
     if dtype is not None:
         _convert(other, np.dtype(dtype))
     if seed is not None:

@@ -142,6 +142,11 @@ class LayerReport:
             cause = (causes or {}).get(result.name, "")
             lines += _mend(result.mend, wide)
             lines += [f"  {line}".rstrip() for line in cause.splitlines()]
+        if self._stuck:
+            count = len(self.skipped)
+            return "\n".join(
+                [*lines, *([f"\n– {count} other checks wait for that"] if count else [])]
+            )
         for results in (self.passed, self.skipped):
             if results:
                 lines += ["", *_table(results, wide)]
@@ -152,11 +157,15 @@ class LayerReport:
         count = len(self.passed) + len(self.failed)
         if not count:
             return "nothing could be checked"
-        if any(r.name == "forward" for r in self.failed):
+        if self._stuck:
             return "it does not run"
         if not self.failed:
             return f"all {count} checks passed" if count > 1 else "the check passed"
         return f"{len(self.failed)} of {count} checks failed"
+
+    @property
+    def _stuck(self) -> bool:
+        return any(r.name == "forward" for r in self.failed)
 
     @property
     def _role_told(self) -> str:
@@ -179,10 +188,10 @@ class LayerReport:
             if result.numbers:
                 blocks.append(Listing("\n".join(result.numbers), "text"))
             if result.mend:
-                blocks += [Paragraph("Write instead:"), Listing(result.mend)]
+                blocks += [Paragraph("What mends it:"), Listing(result.mend)]
         rows = tuple(
             (f"{_MARKS[r.verdict]} {as_code(r.name)}", r.verdict, literally(r.sentence))
-            for r in (*self.passed, *self.skipped)
+            for r in (*self.passed, *(() if self._stuck else self.skipped))
         )
         if rows:
             blocks += [Heading("The other checks", 2), Table(("check", "verdict", "found"), rows)]

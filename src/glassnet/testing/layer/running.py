@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from glassnet.explain.doctor.twins import Run, twin
 from glassnet.graph.dimension import display
 from glassnet.nest import flatten
 from glassnet.testing.layer.registry import failed, layer_check, passed
@@ -10,6 +11,29 @@ from glassnet.testing.layer.specimen import Specimen, told
 
 IN_PLACE = "X = X - X.mean()  # a new array; X -= … writes into what other layers use too"
 """What to write where an input was written into."""
+
+
+_COLUMNS = """\
+def forward(self, X):   # (m, n)
+    self.X = X
+    return X @ self.W.T + self.b.T
+def backward(self, dY):
+    self.dW = dY.T @ self.X
+    self.db = dY.sum(axis=0, keepdims=True).T
+    return dY @ self.W"""
+
+
+def runs_on_columns(specimen: Specimen) -> bool:
+    """Whether a layer that does not run on rows runs on their transpose, and gives columns."""
+    x = specimen.inputs
+    if isinstance(x, (list, dict)) or x.ndim != 2 or not specimen.float_inputs:
+        return False
+    try:
+        run = Run(twin(specimen.given), x.T.copy(), training=False, named=False)
+        outputs = run.forward(x.T)
+    except Exception:
+        return False
+    return all(y.ndim == 2 and y.shape[1] == len(x) for y in outputs)
 
 
 @layer_check("forward")
@@ -23,6 +47,14 @@ def forward(specimen: Specimen) -> Result:
     if "read-only" in str(error):
         return failed(
             f"forward writes into its input or its weights: {told(error)}", IN_PLACE, detail=error
+        )
+    if runs_on_columns(specimen):
+        x = specimen.inputs
+        return failed(
+            f"It runs where examples are columns, X of shape ({x.shape[1]}, m). In glassnet they "
+            f"are rows, (m, {x.shape[1]}): {told(error)}.",
+            _COLUMNS,
+            detail=error,
         )
     notes = [n for n in getattr(error, "__notes__", ()) if "zeros" in n]
     hint = ""
