@@ -10,6 +10,7 @@ from glassnet.explain.doctor.diagnosis.factors import Scaled
 from glassnet.explain.doctor.diagnosis.matching import (
     CLOSE_16,
     CLOSE_32,
+    NOTHING,
     Tolerance,
     aligned,
     fits,
@@ -74,7 +75,7 @@ def _row(name: str, given: np.ndarray, right: np.ndarray, close: float) -> Row:
     array = aligned(given, right.shape)
     if array is None:
         return Row(name, shape, should, "wrong shape", float("nan"))
-    size = float(np.abs(right).max(initial=0.0)) or 1.0
+    size = max(float(np.abs(right).max(initial=0.0)), NOTHING)
     with np.errstate(all="ignore"):
         error = float(np.abs(array - right).max(initial=0.0)) / size
     if not np.isfinite(error):

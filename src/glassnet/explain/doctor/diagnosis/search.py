@@ -11,11 +11,13 @@ import numpy as np
 from glassnet.explain.doctor.diagnosis.factors import Scaled, read
 from glassnet.explain.doctor.diagnosis.matching import Match, Tolerance, matches
 from glassnet.explain.doctor.diagnosis.plain import AnyCase
-from glassnet.explain.doctor.diagnosis.variant import Variant
+from glassnet.explain.doctor.diagnosis.variant import END, Arrays, Variant, together
 from glassnet.explain.doctor.diagnosis.walk import ImpossibleSlipError
 
 PATIENCE = 30.0
 """Seconds after which the search for two mistakes at once ends."""
+DEEPEST, BEAM = 4, 3
+"""How many mistakes are looked for one after another, and how many ways are followed."""
 PROMISING = 60
 """How many single mistakes are joined with all others."""
 _DIFFER = 1e-9
@@ -88,17 +90,32 @@ class Search:
 
     def run(self) -> list[Hypothesis]:
         """Return what explains the arrays, the likeliest first."""
-        found = self._explained(None, self.base, self.right)
+        found = self._explained((), self.base, self.right)
+        alike: dict[tuple[str, str], list[Variant]] = {}
         for variant in self.variants:
-            arrays = self._predicted(variant)
-            if arrays is None or not self.wrong(arrays):
-                continue
-            compared = matches(self.given, arrays, self.tolerance)
-            self._tried.append((variant, arrays, compared))
-            found += self._explained(variant, arrays, compared)
+            tried = self._try(variant)
+            for group in variant.groups if tried is not None else ():
+                alike.setdefault((variant.kind, group), []).append(variant)
+            found += tried or []
+        for variants in _unions(alike):
+            everywhere = together(variants)
+            found += (self._try(everywhere) or []) if everywhere is not None else []
         if not any(h.count == 1 for h in found):
+            found += self._peeled(None, (), 0)
+        if not any(h.count <= 2 for h in found):
             found += self._pairs()
         return _best(found)
+
+    def _try(self, variant: Variant) -> list[Hypothesis] | None:
+        """Return what a mistake explains; None where nobody can have made it."""
+        arrays = self._predicted(variant)
+        if arrays is None:
+            return None
+        if not self.wrong(arrays):
+            return []
+        compared = matches(self.given, arrays, self.tolerance)
+        self._tried.append((variant, arrays, compared))
+        return self._explained((variant,), arrays, compared)
 
     def _predicted(self, variant: Variant) -> dict[str, np.ndarray] | None:
         try:
@@ -108,23 +125,61 @@ class Search:
 
     def _explained(
         self,
-        variant: Variant | None,
+        variants: tuple[Variant, ...],
         arrays: Mapping[str, np.ndarray],
         compared: Mapping[str, Match],
-        also: Variant | None = None,
     ) -> list[Hypothesis]:
         if not all(m.is_multiple for m in compared.values()):
             return []
         error = max(m.error for m in compared.values())
-        variants = tuple(v for v in (variant, also) if v is not None)
         touched = self.wrong(arrays)
         return [
             Hypothesis(variants, tuple(scaled), error,
                        tuple(n for n in self.names
                              if n in touched or any(n in s.names for s in scaled)))
             for scaled in read(self.case, compared, self.names)
-            if len(variants) + len(scaled) <= 3
+            if len(variants) + len(scaled) <= DEEPEST
         ]  # fmt: skip
+
+    # --- layer by layer -----------------------------------------------------------------------
+    def _peeled(
+        self, joined: Variant | None, made: tuple[Variant, ...], depth: int
+    ) -> list[Hypothesis]:
+        """Find mistakes one after another on the way back, each explaining one gradient more.
+
+        Mistakes in different layers show one at a time: up to the second one, the first alone
+        explains everything.
+        """
+        compared = self.right if joined is None else self._compared(joined)
+        reached = self._reached(compared)
+        if depth == DEEPEST or reached == len(self.names):
+            return []
+        better: list[tuple[int, float, Variant, Variant, Arrays, dict[str, Match]]] = []
+        for variant, _, _ in self._tried:
+            both = variant if joined is None else joined.joined(variant)
+            arrays = self._predicted(both) if both is not None else None
+            if both is None or arrays is None:
+                continue
+            found = matches(self.given, arrays, self.tolerance)
+            if self._reached(found) > reached:
+                better.append((self._reached(found), variant.weight, variant, both, arrays, found))
+        better.sort(key=lambda one: (-one[0], one[1]))
+        hypotheses: list[Hypothesis] = []
+        for far, _, variant, both, arrays, found in better[:BEAM]:
+            all_made = (*made, variant)
+            if far == len(self.names):
+                hypotheses += self._explained(all_made, arrays, found)
+            elif not hypotheses:
+                hypotheses += self._peeled(both, all_made, depth + 1)
+        return hypotheses
+
+    def _compared(self, variant: Variant) -> dict[str, Match]:
+        return matches(self.given, self.case.predicted(variant, self.names), self.tolerance)
+
+    def _reached(self, compared: Mapping[str, Match]) -> int:
+        """How many gradients in a row, from the last layer on, are explained exactly."""
+        exact = [compared[n].factor == 1.0 for n in self.names]
+        return exact.index(False) if False in exact else len(exact)
 
     # --- two at once --------------------------------------------------------------------------
     def _pairs(self) -> list[Hypothesis]:
@@ -155,7 +210,7 @@ class Search:
                 continue
             compared = matches(self.given, arrays, self.tolerance)
             if all(m.factor == 1.0 for m in compared.values()):
-                found += self._explained(first, arrays, compared, second)
+                found += self._explained((first, second), arrays, compared)
         return found
 
     def _score(self, compared: Mapping[str, Match]) -> float:
@@ -163,6 +218,14 @@ class Search:
         exact = sum(m.factor == 1.0 and m.telling for m in compared.values())
         multiple = sum(m.is_multiple and m.telling for m in compared.values())
         return exact + 0.5 * multiple
+
+
+def _unions(alike: Mapping[tuple[str, str], list[Variant]]) -> list[list[Variant]]:
+    """Mistakes made at several places: those of one group, and those at the end with them."""
+    ends = [same + alike[kind, END] for (kind, group), same in alike.items()
+            if group == "" and (kind, END) in alike]  # fmt: skip
+    unions = {frozenset(map(id, same)): same for same in (*alike.values(), *ends)}
+    return list(unions.values())
 
 
 def _best(found: Sequence[Hypothesis]) -> list[Hypothesis]:

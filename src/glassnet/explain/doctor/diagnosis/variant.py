@@ -14,6 +14,10 @@ Arrays = dict[str, np.ndarray]
 After = Callable[[Arrays], Arrays]
 
 
+END = "end"
+"""The group of mistakes at the end of the network, with the loss."""
+
+
 @dataclass(frozen=True, eq=False)
 class Variant:
     """A mistake at a place.
@@ -29,7 +33,8 @@ class Variant:
         weight: how unusual it is.
         harmless: whether the result is as good: another choice where the mathematics leaves one.
         everywhere: whether it is the mistake at all its places at once.
-        group: which of its kind are made together, as by one wrong function; None for never.
+        groups: which of its kind are made together, as by one wrong function: those of one
+            group. Nothing for those that are never.
     """
 
     kind: str
@@ -42,7 +47,7 @@ class Variant:
     weight: float = 1.0
     harmless: bool = False
     everywhere: bool = False
-    group: str | None = ""
+    groups: tuple[str, ...] = ("",)
 
     def joined(self, other: Variant) -> Variant | None:
         """Both at once; None where they can't be."""

@@ -31,6 +31,7 @@ def _of_block(case: Case, block: Block) -> Iterator[Variant]:
     Z, A = case.name(block.before), case.name(block.after)
     where = case.place(block.layer, block.number)
     values = case.values
+    told_by = " ".join(n.op.name for n in block.inner if n.op is not None)
 
     def variant(
         kind: str, sentence: str, mend: str, wrong: Wrong, weight: float = 1.0,
@@ -43,7 +44,7 @@ def _of_block(case: Case, block: Block) -> Iterator[Variant]:
 
         return Variant(
             kind, sentence, mend, f"d{Z}", Changes(ways={id(block.after): way}), weight=weight,
-            harmless=harmless, group=group,
+            harmless=harmless, groups=(group, f"{group} of {told_by}"),
         )  # fmt: skip
 
     right = "dZ = dA ⊙ g′(Z)"

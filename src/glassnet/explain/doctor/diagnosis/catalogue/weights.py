@@ -47,11 +47,16 @@ def part(
 
 def _of_weight(case: Case, name: str, weight: Tensor, user: Tensor) -> Iterator[Variant]:
     place = next(i for i, t in enumerate(user.inputs) if t is weight)
-    where = case.place_of(user)
+    where, layer = case.place_of(user), case.names.owners.get(id(user))
+    kind_of_layer = type(layer.layer).__name__ if layer is not None else ""
+    letter = name.rstrip("0123456789")
+    groups = ("", kind_of_layer, where, letter, f"{kind_of_layer} {letter}")
 
     def variant(kind: str, sentence: str, mend: str, wrong: Given, weight_: float) -> Variant:
         changes = Changes(leaves={id(weight): wrong})
-        return Variant(kind, sentence, mend, f"d{name}", changes, weight=weight_)
+        return Variant(
+            kind, sentence, mend, f"d{name}", changes, weight=weight_, groups=groups
+        )
 
     shape, full = case.values[weight].shape, case.values[user].shape
     if len(full) > len(shape) or (np.prod(full) > np.prod(shape) and len(full) == len(shape)):
