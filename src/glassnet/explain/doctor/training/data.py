@@ -169,7 +169,7 @@ def raw_inputs(case: Case) -> list[tuple[str, np.ndarray]]:
     if not found:
         return []
     values = Program(inputs, [t for t, _ in found]).run(*flatten(case.small.x))
-    several = len(named) > 1 or any(t.op is not None for t, _ in found)
+    several = len(named) > 1 or any(t.op is not None and t.op.name != "cast" for t, _ in found)
     return [
         (f"The input of {layer}" if several else "x", np.asarray(v))
         for (_, layer), v in zip(found, values, strict=True)

@@ -12,7 +12,7 @@ from glassnet.explain.doctor.training.report import Finding
 
 GAP = 0.25
 """The part of the best constant guess's loss by which validation may be worse than training."""
-APART = 0.13
+APART = 0.15
 """The part of all labels by which validation may be worse, where training knows all of its own."""
 
 
@@ -91,7 +91,7 @@ class Overfitting(Ailment):
         base = case.head.base if case.head is not None else float(held[0])
         rise = ended - held[best]
         fell = loss[-1] < 0.8 * loss[best]
-        if best > len(held) - 3 or not fell or rise < max(0.1 * held[best], 0.05 * base):
+        if best > len(held) - 3 or not fell or rise < max(0.2 * held[best], 0.05 * base):
             return [], None
         return [
             f"The validation loss was least in epoch {best} (counted from 0), {held[best]:.4g}, "
