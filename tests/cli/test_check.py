@@ -205,6 +205,12 @@ def test_errors_of_the_file_are_told_with_its_line(check, tmp_path, capsys):
     assert "Did you mean 'my_layer.py'?" in capsys.readouterr().err
 
 
+def test_a_class_that_is_no_layer_yet(check):
+    status, _, err = check("class Mine:\n    def forward(self, X):\n        return X\n")
+    assert status == 2
+    assert "class Mine(glassnet.layers.NumpyLayer):" in err
+
+
 def test_a_constructor_that_raises(check):
     status, _, err = check("""
 class Picky(Layer):

@@ -159,6 +159,20 @@ def test_by_name_where_no_forward_agrees():
     assert "Dense gives" in role.differs
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("MyDense", True), ("Dense", True), ("LinearLayer", True), ("dense_2", True),
+     ("NoisyDense", False), ("Thing", False)],
+)  # fmt: skip
+def test_a_name_that_says_more_is_no_fault(name, meant):
+    """A layer that halves what Dense gives: wrong as a Dense, right as something else."""
+    cls = type(name, (MyDense,), {"forward": lambda s, X: (X @ s.W + s.b) / 2,
+                                  "backward": lambda s, d: d})  # fmt: skip
+    role = role_of(cls(3), np.random.default_rng(0).normal(size=(5, 4)))
+    assert (role.name, role.agrees, role.meant) == ("Dense", False, meant)
+    assert role.differs == "its forward gives 1/2 of what it should be"
+
+
 def test_like_none():
     class Odd(Layer):
         def call(self, inputs):

@@ -173,6 +173,14 @@ def _chosen(module: ModuleType, name: str | None) -> list[tuple[str, Any]]:
     made_of = {type(v) for v in objects.values()}
     bases = {base for v in classes.values() for base in v.__mro__[1:]}
     rest = {n: v for n, v in classes.items() if v not in made_of and v not in bases}
+    near = [n for n, v in own.items() if isinstance(v, type) and hasattr(v, "forward")]
+    if not objects and not rest and near:
+        raise CannotCheck(
+            f"{near[0]} has a forward, but is no layer of glassnet. Write\n"
+            f"    class {near[0]}(glassnet.layers.NumpyLayer):\n"
+            "with super().__init__(**kwargs) in __init__, the weights made by self.add_weight in "
+            "build(self, input_shape), and backward(self, dY) that sets self.dW and returns dX."
+        )
     if not objects and not rest:
         raise CannotCheck(
             f"{module.__name__}.py defines no layer. One is a class made from a layer of "

@@ -251,7 +251,8 @@ def _role(own: Layer, problem: Problem, match: Match, by: str, told: str = "") -
             "training learns of them is lost"
         )
     weights = tuple(_map(p, named) for p in candidate.placements)
-    said = _hinted(type(own).__name__)[1]
+    name = type(own).__name__
+    said = _hinted(name)[1] if _plainly_named(name) else ""
     unused = bool(candidate.fault and candidate.scales)  # a weight that it has and ignores
     meant = agrees or unused or _is_of(candidate, said)
     return Role(
@@ -299,6 +300,26 @@ def _hinted(name: str) -> tuple[list[str], str]:
         if re.search(pattern, lower):
             return [family], cls or _named_so(lower)
     return [], ""
+
+
+_AFFIXES = re.compile(
+    r"^(my|own|custom|simple|naive|numpy|np|hand(written)?|plain|basic|our|the|slow|loop|wrong|"
+    r"broken|bad)+|(layer|module|brick|numpy|np|byhand|\d)+$"
+)
+_PLAIN = re.compile(
+    r"(batch|layer|group|rms)?norm(ali[sz]ation)?(1d|2d)?|bn|ln|(inverted|spatial)?dropout(1d|2d)?|"
+    r"(depthwise|separable|transposed?)?conv(olution(al)?)?(1d|2d)?(transpose)?|"
+    r"(global)?(max|average|avg|mean)?pool(ing)?(1d|2d)?|flatten|reshape|zeropad(ding)?(1d|2d)?|"
+    r"upsampl(e|ing)(1d|2d)?|crop(ping)?(1d|2d)?|embedding|p?relu|leakyrelu|swish|"
+    r"dense|linear|affine|fullyconnected|perceptron|fc"
+)
+
+
+def _plainly_named(name: str) -> bool:
+    """Whether a name says no more than the library's: ``MyDense`` does not, ``NoisyDense`` does."""
+    bare = _AFFIXES.sub("", name.lower().replace("_", ""))
+    known = {n.replace("_", "") for n in ACTIVATIONS.entries}
+    return bare in known or _PLAIN.fullmatch(bare) is not None
 
 
 def _named_so(lower: str) -> str:

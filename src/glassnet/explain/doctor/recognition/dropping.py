@@ -28,7 +28,8 @@ def dropping(problem: Problem) -> Iterator[Candidate]:
         return
     if not np.allclose(factors, factors[0], rtol=1e-5):
         return
-    spatial = x.ndim in (3, 4) and _whole_channels(dropped)
+    places = int(np.prod(x.shape[1:-1]))
+    spatial = x.ndim in (3, 4) and places > 1 and _whole_channels(dropped)
     cls = getattr(layers, f"SpatialDropout{x.ndim - 2}D") if spatial else layers.Dropout
     share = float(dropped.mean())
     count = dropped.size if not spatial else dropped.shape[0] * dropped.shape[-1]
