@@ -173,7 +173,10 @@ def _chosen(module: ModuleType, name: str | None) -> list[tuple[str, Any]]:
     made_of = {type(v) for v in objects.values()}
     bases = {base for v in classes.values() for base in v.__mro__[1:]}
     rest = {n: v for n, v in classes.items() if v not in made_of and v not in bases}
-    near = [n for n, v in own.items() if isinstance(v, type) and hasattr(v, "forward")]
+    near = [
+        n for n, v in own.items()
+        if isinstance(v, type) and v.__module__ == module.__name__ and hasattr(v, "forward")
+    ]  # fmt: skip
     if not objects and not rest and near:
         raise CannotCheck(
             f"{near[0]} has a forward, but is no layer of glassnet. Write\n"
