@@ -13,8 +13,9 @@ $(VENV)/.installed: pyproject.toml
 demo: $(VENV)/.installed
 	$(BIN)/glassnet train mnist
 
+# Two workers on two cores: BLAS threads of their own would only wait for each other.
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest -n 2
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
@@ -28,7 +29,7 @@ lint: $(VENV)/.installed
 	touch $@
 
 parity: .venv-parity/.installed
-	KERAS_BACKEND=jax .venv-parity/bin/python -m pytest -n 2 parity
+	OPENBLAS_NUM_THREADS=1 KERAS_BACKEND=jax .venv-parity/bin/python -m pytest -n 2 parity
 
 bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.training_step

@@ -133,7 +133,7 @@ PLANTS: dict[str, Plant] = {
     "bias averaged over positions": Plant(
         ("mean over positions for their sum",), "bias mean over positions", ("conv",), Conv),
     "pooling to every tie": Plant(
-        ("pooling sends the gradient to every tie",), "every tie", ("conv",), MaxPool),
+        ("pooling sends the gradient to every tie",), "every tie", ("ties",), MaxPool),
     "max pooling spread": Plant(("max pooling's gradient spread over the window",), "spread",
                                 ("conv",), MaxPool),
     "average pooling not divided": Plant(

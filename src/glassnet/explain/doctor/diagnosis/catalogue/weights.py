@@ -52,10 +52,13 @@ def _of_weight(case: Case, name: str, weight: Tensor, user: Tensor) -> Iterator[
     letter = name.rstrip("0123456789")
     groups = ("", kind_of_layer, where, letter, f"{kind_of_layer} {letter}")
 
-    def variant(kind: str, sentence: str, mend: str, wrong: Given, weight_: float) -> Variant:
+    def variant(
+        kind: str, sentence: str, mend: str, wrong: Given, weight_: float, which: str = ""
+    ) -> Variant:  # fmt: skip
         changes = Changes(leaves={id(weight): wrong})
         return Variant(
-            kind, sentence, mend, f"d{name}", changes, weight=weight_, groups=groups
+            kind, sentence, mend, f"d{name}", changes, weight=weight_,
+            groups=tuple(f"{group} {which}".strip() for group in groups),
         )
 
     shape, full = case.values[weight].shape, case.values[user].shape
@@ -135,7 +138,7 @@ def _of_sums(
         yield variant(
             "bias gradient summed over the wrong axis",
             f"d{name} is summed over {said}; the examples lie along axis 0.", mend,
-            summed(axes), 1.0,
+            summed(axes), 1.0, said,
         )  # fmt: skip
 
 
@@ -156,7 +159,7 @@ def _of_examples(
             "overwritten instead of summed",
             f"d{name} holds what the {which} example gives: in the loop over the examples each "
             "overwrites the one before.", f"add them up: d{name} += … for each example",
-            of_one(index), 1.1,
+            of_one(index), 1.1, which,
         )  # fmt: skip
 
 
