@@ -44,12 +44,12 @@ MATMUL = (
     ),
     Slip(
         "transpose forgotten",
-        "In {where} {dx1} is {x0} @ {dy}, without the transpose.",
+        "In {where} {dx1} is the product of {x0} and {dy} as they are; {x0} belongs transposed.",
         "write {dx1} = {x0}.T @ {dy}", _weights_untransposed, 0.95,
     ),
     Slip(
         "transpose forgotten",
-        "In {where} {dx1} is {x0}.T @ {dy}.T: one transpose too many.",
+        "In {where} {dx1} has both {x0} and {dy} transposed: one transpose too many.",
         "write {dx1} = {x0}.T @ {dy}", _both_transposed, 1.2,
     ),
 )  # fmt: skip

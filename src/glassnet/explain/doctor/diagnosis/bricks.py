@@ -11,7 +11,7 @@ import numpy as np
 
 from glassnet.explain.doctor.diagnosis.case import Case
 from glassnet.explain.doctor.diagnosis.plain import PlainCase
-from glassnet.explain.doctor.diagnosis.reading import backward_order, read_gradients
+from glassnet.explain.doctor.diagnosis.reading import backward_order, known_name, read_gradients
 from glassnet.explain.doctor.diagnosis.report import Diagnosis
 from glassnet.explain.doctor.diagnosis.solving import solved
 from glassnet.explain.doctor.diagnosis.variant import Variant
@@ -82,8 +82,12 @@ def diagnose_layer(
                 "computed from."
             )
         case, names = _beside(twin(layer, np.float64), x, np.asarray(upstream, np.float64))
-        given = read_gradients(case, {names.get(n, n): a for n, a in dict(gradients).items()})
-        return renamed(solved(case, given), {b: a for a, b in names.items()})
+        known = {n: names.get(n, names.get(f"d{n}", n)) for n in map(str, dict(gradients))}
+        given = read_gradients(case, {known[str(n)]: a for n, a in dict(gradients).items()})
+        theirs = {
+            known_name(case, k): n if n.startswith("d") else f"d{n}" for n, k in known.items()
+        }
+        return renamed(solved(case, given), theirs)
     return _of_own(layer, x, upstream, training)
 
 

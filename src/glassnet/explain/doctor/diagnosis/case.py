@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from glassnet.explain.doctor.diagnosis.variant import Arrays, Variant
 from glassnet.explain.doctor.diagnosis.walk import ImpossibleSlipError, Walk
 from glassnet.explain.evaluation import Evaluation, wide, wide_op
 from glassnet.explain.naming import Names
+from glassnet.explain.notation import placed_weights
 from glassnet.explain.recorded import Call, RecordedStep
 from glassnet.graph.dtypes import is_float
 from glassnet.graph.op import Op
@@ -22,7 +23,7 @@ from glassnet.graph.order import topological
 from glassnet.graph.tensor import STEP, Constant, Tensor
 from glassnet.graph.variable import Variable
 from glassnet.nest import flatten
-from glassnet.notation import Notation
+from glassnet.notation import Arrangement, Notation
 
 if TYPE_CHECKING:
     from glassnet.models.model import Model
@@ -93,6 +94,8 @@ class Case:
         names: what the nodes are called.
         derivation: the equations.
         examples: m.
+        learning_rate: η of the compiled optimizer; 0 where it has none.
+        arrangements: how the weights lie in the notation.
     """
 
     step: RecordedStep
@@ -101,6 +104,7 @@ class Case:
     derivation: Derivation
     examples: int
     learning_rate: float = 0.0
+    arrangements: Mapping[Tensor, Arrangement] = field(default_factory=dict)
     walk: Walk = field(init=False)
 
     def __post_init__(self) -> None:
@@ -125,7 +129,12 @@ class Case:
         exact = [wide(a) for a in (*flatten(x), *flatten(y)) if a is not None]
         leaves = (*derivation.recorded.inputs, *derivation.recorded.targets)
         values = derivation.evaluation.with_leaves(dict(zip(leaves, exact, strict=True)))
-        return cls(derivation.recorded, values, derivation.names, derivation, values.examples, rate)
+        placed: dict[Tensor, Arrangement] = {
+            p.weight: p.arrangement(notation) for p in placed_weights(model)
+        }
+        return cls(
+            derivation.recorded, values, derivation.names, derivation, values.examples, rate, placed
+        )
 
     # --- names --------------------------------------------------------------------------------
     @cached_property

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,8 +12,8 @@ import numpy as np
 from glassnet.explain.doctor.diagnosis.bricks import diagnose_layer, diagnose_own_bricks
 from glassnet.explain.doctor.diagnosis.case import Case
 from glassnet.explain.doctor.diagnosis.plain import diagnose_pair
-from glassnet.explain.doctor.diagnosis.reading import read_gradients
-from glassnet.explain.doctor.diagnosis.report import Diagnosis
+from glassnet.explain.doctor.diagnosis.reading import as_written, read_gradients
+from glassnet.explain.doctor.diagnosis.report import Diagnosis, Mistake
 from glassnet.explain.doctor.diagnosis.solving import solved
 from glassnet.layers import Layer
 from glassnet.models import Model
@@ -73,6 +75,11 @@ def diagnose(
         if gradients is None:
             return diagnose_own_bricks(subject, *arrays)
         return _of_model(subject, *arrays, gradients=gradients, notation=notation)
+    if isinstance(subject, Model) and upstream is None:
+        raise ValueError(
+            "diagnose(model, x, y, gradients=…) takes a batch of two: what goes in, and the "
+            f"targets. Got {len(arrays)} {'array' if len(arrays) == 1 else 'arrays'}."
+        )
     if isinstance(subject, Layer):
         if len(arrays) != 1:
             raise ValueError(
@@ -90,7 +97,7 @@ def _of_model(model: Model, x: Any, y: Any, *, gradients: Any, notation: str | N
     case = Case.of_model(model, x, y, get_notation(notation))
     if callable(gradients):
         return _of_function(case, gradients, x, y)
-    return solved(case, read_gradients(case, gradients))
+    return _as_written(case, solved(case, read_gradients(case, gradients)))
 
 
 def _of_function(case: Case, function: Callable[..., Any], x: Any, y: Any) -> Diagnosis:
@@ -102,11 +109,33 @@ def _of_function(case: Case, function: Callable[..., Any], x: Any, y: Any) -> Di
         if first[n].shape == second[n].shape and first[n].any()
         and np.allclose(second[n], 2 * first[n], rtol=1e-4, atol=0)
     ]  # fmt: skip
-    return solved(case, first, accumulated=tuple(grown))
+    return _as_written(case, solved(case, first, accumulated=tuple(grown)))
+
+
+def _as_written(case: Case, found: Diagnosis) -> Diagnosis:
+    """The diagnosis with shapes and mends as in the notation of the case."""
+    if case.derivation.notation.name == "keras":
+        return found
+    rows = tuple(
+        replace(row, shape=as_written(case, row.name, row.shape),
+                should=as_written(case, row.name, row.should))
+        for row in found.rows
+    )  # fmt: skip
+    told = tuple(tuple(_in_notation(m) for m in mistakes) for mistakes in found.explanations)
+    return replace(found, rows=rows, explanations=told)
+
+
+def _in_notation(mistake: Mistake) -> Mistake:
+    """The formulas of mends have examples as rows; the derivation's line has the notation's way."""
+    if mistake.equation and re.search(r"@|\.T\b|ᵀ", mistake.mend):
+        return replace(mistake, mend=f"write {mistake.about} as in that line")
+    return mistake
 
 
 def _copied(gradients: Any) -> Any:
     """Copies, since the next call may write into the same arrays."""
     if isinstance(gradients, Mapping):
         return {name: np.array(value) for name, value in gradients.items()}
-    return [np.array(value) for value in gradients]
+    if isinstance(gradients, (list, tuple)):
+        return [np.array(value) for value in gradients]
+    return gradients

@@ -128,7 +128,7 @@ def _whole(given: np.ndarray, right: np.ndarray) -> bool:
     finite = np.isfinite(given).all()
     return bool(
         finite and (given == np.trunc(given)).all() and not (right == np.trunc(right)).all()
-        and _rounds(given, right) and right.size > 1
+        and _rounds(given, right) and right.size > 1 and given.any()
     )  # fmt: skip
 
 

@@ -10,9 +10,19 @@ import numpy as np
 
 from glassnet.checks import nearest
 from glassnet.explain.doctor.diagnosis.case import Case
+from glassnet.graph.tensor import Tensor
 from glassnet.graph.variable import Variable
+from glassnet.notation import Arrangement
 
-_PREFIX = re.compile(r"^(?:grads?_|gradient_|d[JL]_?d|d_|∂)", re.IGNORECASE)
+_PREFIX = re.compile(
+    r"^(?:grads?_|gradient_|nabla_|[d∂][JL][_/]?[d∂]|g_|d_|∂|∇|g(?=[A-Z]))", re.IGNORECASE
+)
+_SUFFIX = re.compile(r"_(?:grads?|gradient)$", re.IGNORECASE)
+_LETTERS = {
+    "w": "W", "k": "W", "kernel": "W", "weight": "W", "weights": "W", "theta": "W", "θ": "W",
+    "b": "b", "bias": "b", "biases": "b",
+}  # fmt: skip
+"""What weights are called elsewhere, and what the derivation calls them."""
 
 
 def read_gradients(case: Case, given: Any) -> dict[str, np.ndarray]:
@@ -30,7 +40,7 @@ def read_gradients(case: Case, given: Any) -> dict[str, np.ndarray]:
     """
     found: dict[str, np.ndarray] = {}
     for name, value in _pairs(case, given):
-        known = _known(case, name)
+        known = known_name(case, name)
         array = np.asarray(value)
         if array.dtype.kind not in "fiub":
             raise TypeError(
@@ -64,43 +74,78 @@ def _pairs(case: Case, given: Any) -> Iterable[tuple[str, Any]]:
     )
 
 
-def _known(case: Case, name: str) -> str:
-    bare = _PREFIX.sub("", name.strip()).replace("[", "").replace("]", "").replace("_", "")
-    choices = {**case.by_derivative}
-    for candidate in (name.strip(), f"d{name.strip()}", f"d{bare}", bare):
-        if candidate in choices:
-            return candidate
-    lower = {c.lower(): c for c in choices}
-    for candidate in (f"d{bare}", bare):
-        if len([c for c in choices if c.lower() == candidate.lower()]) == 1:
-            return lower[candidate.lower()]
-    for number, variable in enumerate(case.step.variables):
-        if name in (variable.path, variable.name) and _is_alone(case, name, number):
-            return f"d{case.name(variable)}"
+def known_name(case: Case, name: str) -> str:
+    """The name that the derivation has for what a person calls ``name``.
+
+    Raises:
+        KeyError: where it is unknown.
+    """
+    choices = list(case.by_derivative)
+    for candidate in _readings(name.strip()):
+        alike = [c for c in choices if c == candidate]
+        alike = alike or [c for c in choices if c.lower() == candidate.lower()]
+        alike = alike or [c for c in choices if re.fullmatch(re.escape(candidate) + r"\d+", c)]
+        if len(alike) == 1:
+            return alike[0]
+    path = re.sub(r"[./]", "/", name.strip())
+    ends = [v for v in case.step.variables if f"/{v.path}".endswith(f"/{path}")]
+    if len(ends) == 1:
+        return f"d{case.name(ends[0])}"
     raise KeyError(
-        f"diagnose: {name!r} is no derivative of this network.{nearest(name, list(choices))} There "
+        f"diagnose: {name!r} is no derivative of this network.{nearest(name, choices)} There "
         f"are {', '.join(backward_order(case, choices))}. Layers with weights are numbered 1, 2, …"
     )
 
 
-def _is_alone(case: Case, name: str, number: int) -> bool:
-    alike = [i for i, v in enumerate(case.step.variables) if name in (v.path, v.name)]
-    return alike == [number]
+def _readings(name: str) -> Iterable[str]:
+    """What a name may be short for, the most literal first: ``"grad_K1"`` is ``"dW1"``."""
+    yield name
+    yield f"d{name}"
+    bare = _SUFFIX.sub("", _PREFIX.sub("", name))
+    bare = re.sub(r"[\[\]_]", "", bare)
+    yield f"d{bare}"
+    yield bare
+    found = re.fullmatch(r"(d?)(.+?)(\d*)", bare)
+    if found is not None:
+        letter = _LETTERS.get(found[2].lower())
+        if letter is not None:
+            yield f"d{letter}{found[3]}"
 
 
 def _as_rows(case: Case, name: str, array: np.ndarray) -> np.ndarray:
     """The array as it would be in what runs: examples as rows, kernels (inputs, outputs)."""
     node = case.by_derivative[name]
-    notation = case.derivation.notation
-    columns = notation.examples == "columns"
-    weight = isinstance(node, Variable)
-    shape = case.values[node].shape
-    turned = columns if not weight else notation.name != "keras"
-    if turned and array.ndim == 2 and len(shape) == 2:
+    way = _arrangement(case, node)
+    columns = case.derivation.notation.examples == "columns"
+    if way is not None and array.shape == way.shape:
+        array = way.back(array)
+    elif _is_turned(case, node) and array.ndim == 2:
         array = array.T
-    if columns and not weight and array.dtype.kind == "f":
+    if columns and not isinstance(node, Variable) and array.dtype.kind == "f":
         array = array / case.examples  # the course's dZ is that of one example
     return array
+
+
+def as_written(case: Case, name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return how the shape of a derivative is written in the case's notation."""
+    node = case.by_derivative[name]
+    way = _arrangement(case, node)
+    if way is not None and shape == tuple(way.own):
+        return tuple(way.shape)
+    return shape[::-1] if _is_turned(case, node) and len(shape) == 2 else shape
+
+
+def _arrangement(case: Case, node: Tensor) -> Arrangement | None:
+    return case.arrangements.get(node) if isinstance(node, Variable) else None
+
+
+def _is_turned(case: Case, node: Tensor) -> bool:
+    """Whether a matrix lies the other way round in the case's notation."""
+    way = _arrangement(case, node)
+    if way is not None:
+        return way.order == (1, 0)
+    columns = case.derivation.notation.examples == "columns"
+    return columns and case.values[node].ndim == 2 and not isinstance(node, Variable)
 
 
 def backward_order(case: Case, names: Iterable[str]) -> list[str]:
