@@ -237,10 +237,19 @@ class Case:
         for prediction, target in zip(self.step.outputs, self.step.targets, strict=False):
             read = prediction
             if id(read) not in {id(n) for n in self.walk.order}:
-                users = self.walk.users(target)
-                read = next((i for u in users for i in _sources(u, target)), read)
+                read = self._held_against(target, read)
             found.append((read, prediction, target))
         return found
+
+    def _held_against(self, target: Tensor, prediction: Tensor) -> Tensor:
+        """What the loss holds against a target; the prediction where that can't be told."""
+        of_target = _depending(self.walk.order, [target])
+        for node in self.walk.order:
+            if id(node) in of_target:
+                for source in node.inputs:
+                    if id(source) not in of_target and self.walk.asks(source):
+                        return source
+        return prediction
 
     @cached_property
     def weights(self) -> list[tuple[str, Variable]]:
@@ -354,10 +363,3 @@ def _depending(order: Sequence[Tensor], leaves: Sequence[Tensor]) -> set[int]:
         if any(id(i) in seen for i in node.inputs):
             seen.add(id(node))
     return seen
-
-
-def _sources(node: Tensor, target: Tensor) -> Iterator[Tensor]:
-    """The inputs of a loss besides the target."""
-    for source in node.inputs:
-        if source is not target and is_float(source.dtype) and source.op is not None:
-            yield source

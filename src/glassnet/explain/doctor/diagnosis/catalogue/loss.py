@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -11,10 +11,14 @@ import numpy as np
 from glassnet.explain.doctor.diagnosis.case import Block, Case
 from glassnet.explain.doctor.diagnosis.variant import END, Variant
 from glassnet.explain.doctor.diagnosis.walk import Changes, Walk
+from glassnet.explain.evaluation import Evaluation
 from glassnet.graph.dtypes import is_float
 from glassnet.graph.tensor import Tensor
 
 _TINY = 1e-300
+
+Wrong = Callable[[Walk], np.ndarray]
+Function = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +32,9 @@ class End:
         fused: whether the last activation is a part of the loss.
         y: the targets in the shape of the prediction.
         share: what the cost divides by: m, or 1 where it is a sum.
+        inner: the activation that the loss applies to raw scores (from_logits=True).
+        plain: the targets before label smoothing; None where there is none.
+        classes: the class of each example where targets are numbers of classes.
     """
 
     Z: Tensor
@@ -36,6 +43,13 @@ class End:
     fused: bool
     y: np.ndarray
     share: float
+    inner: Function | None = None
+    plain: np.ndarray | None = None
+    classes: np.ndarray | None = None
+
+    def predicted(self, values: Evaluation) -> np.ndarray:
+        """The probabilities or numbers that are held against the targets."""
+        return values[self.A] if self.inner is None else self.inner(values[self.Z])
 
     @property
     def is_distribution(self) -> bool:
@@ -53,7 +67,48 @@ def ends_of(case: Case) -> Iterator[End]:
         y = _like(case.values[target], case.values[prediction], is_float(target.dtype))
         if y is not None and id(z) in inside:
             share = float(case.examples) if case.averaged else 1.0
-            yield End(z, prediction, block, fused, y, share)
+            end = End(z, prediction, block, fused, y, share)
+            yield _classes(case, _smoothed(case, _inner(case, end)), target)
+
+
+def _inner(case: Case, end: End) -> End:
+    """The end with the activation that the loss applies itself, told by its derivative."""
+    if end.fused or end.block is not None:
+        return end
+    z, slope = case.values[end.Z], case.walk[end.Z]
+    for function, by in ((_softmax, end.share), (_sigmoid, end.share * end.y.shape[-1])):
+        with np.errstate(all="ignore"):
+            implied = function(z) - slope * by  # a − y = share · slope
+        within = implied.min() > -1e-6 and implied.max() < 1 + 1e-6
+        same = np.array_equal(implied.argmax(-1), end.y.argmax(-1))
+        if np.allclose(implied, end.y, atol=1e-6) or (
+            function is _softmax and end.is_distribution and within and same
+            and np.allclose(implied.sum(-1), 1)
+        ):  # fmt: skip
+            return replace(end, fused=True, inner=function)
+    return end
+
+
+def _smoothed(case: Case, end: End) -> End:
+    """The end with the targets that the loss makes of the given ones by label smoothing."""
+    if not end.fused or not end.is_distribution:
+        return end
+    a, n = end.predicted(case.values), end.y.shape[-1]
+    if not np.allclose(a.sum(-1), 1):
+        return end
+    implied = a - case.walk[end.Z] * end.share
+    rate = float(implied.min()) * n
+    if 1e-6 < rate < 1 and np.allclose(implied, (1 - rate) * end.y + rate / n, atol=1e-6):
+        return replace(end, y=implied, plain=end.y)
+    return end
+
+
+def _classes(case: Case, end: End, target: Tensor) -> End:
+    """The end with the numbers of the classes, where the targets are such numbers."""
+    given = case.values[target]
+    if is_float(target.dtype) or given.size == end.y.size:
+        return end
+    return replace(end, classes=given.reshape(*end.y.shape[:-1], 1).astype(np.float64))
 
 
 def _like(y: np.ndarray, a: np.ndarray, floats: bool) -> np.ndarray | None:
@@ -67,7 +122,10 @@ def _like(y: np.ndarray, a: np.ndarray, floats: bool) -> np.ndarray | None:
 
 def of_losses(case: Case, names: list[str]) -> Iterator[Variant]:
     """Yield the mistakes with each loss and the activation before it."""
-    for end in ends_of(case):
+    ends = list(ends_of(case))
+    for end in ends:
+        if len(ends) > 1 or case.penalties:
+            yield from _of_factors(case, end)
         right = case.walk[end.Z]
         for variant, wrong in _of_end(case, end):
             with np.errstate(all="ignore"):
@@ -82,10 +140,6 @@ def _proportional(a: np.ndarray, b: np.ndarray) -> bool:
     if not np.isfinite(a).all() or size == 0:
         return True
     return bool(np.allclose(a, float(np.vdot(a, b)) / size * b, rtol=1e-9, atol=1e-14))
-
-
-Wrong = Callable[[Walk], np.ndarray]
-Function = Callable[[np.ndarray], np.ndarray]
 
 
 def _of_end(case: Case, end: End) -> Iterator[tuple[Variant, Wrong]]:
@@ -105,7 +159,7 @@ def _of_end(case: Case, end: End) -> Iterator[tuple[Variant, Wrong]]:
         return found, wrong
 
     def a(walk: Walk) -> np.ndarray:
-        return walk.values[end.A]
+        return end.predicted(walk.values)
 
     def z(walk: Walk) -> np.ndarray:
         return walk.values[end.Z]
@@ -134,7 +188,7 @@ def _of_end(case: Case, end: End) -> Iterator[tuple[Variant, Wrong]]:
             kind, told, mend,
             partial(again_and_back, twice), 1.1,
         )  # fmt: skip
-    if not np.array_equal(case.values[end.A], case.values[end.Z]):
+    if not np.array_equal(end.predicted(case.values), case.values[end.Z]):
         yield variant(
             "last activation left out",
             f"d{Z} is computed from {Z} − {Y}: the loss was given what goes into the last "
@@ -143,7 +197,49 @@ def _of_end(case: Case, end: End) -> Iterator[tuple[Variant, Wrong]]:
         )  # fmt: skip
     if end.fused:
         yield from _of_fused(case, end, Z, A, variant)
+    if end.plain is not None:
+        yield variant(
+            "label smoothing forgotten",
+            f"d{Z} has the targets as they are; the loss smooths them (label_smoothing).",
+            f"smooth {Y} first: (1 − s) {Y} + s / n", lambda w: (a(w) - end.plain) / share, 1.0,
+        )  # fmt: skip
+    if end.classes is not None:
+        yield variant(
+            "class numbers in place of one-hot rows",
+            f"The numbers of the classes are subtracted from {A} as they are.",
+            f"make one-hot rows of them first: d{Z} = {A} − one_hot({Y})",
+            lambda w: (a(w) - end.classes) / share, 1.0,
+        )  # fmt: skip
     yield from _of_shapes(case, end, Z, variant)
+
+
+def _of_factors(case: Case, end: End) -> Iterator[Variant]:
+    """A factor at one loss of several, or at a loss beside a penalty that has none."""
+    Z, m, n = case.name(end.Z), float(case.examples), float(end.y.shape[-1])
+    factors = [
+        (-1.0, "wrong sign", "has the wrong sign", 1.0),
+        (2.0, "factor 2 too many", "is twice what it should be", 1.1),
+        (0.5, "factor 2 missing", "is half of what it should be", 1.1),
+    ]
+    if case.averaged and m > 1:
+        factors += [
+            (m, "1/m missing", "is a sum over the examples; the cost has their mean", 0.9),
+            (1 / m, "1/m twice", "is divided by the number of examples twice", 1.0),
+        ]
+    if n > 1:
+        told = "is not divided by the number of outputs"
+        factors.append((n, "sum over outputs for their mean", told, 1.1))
+    for value, kind, told, weight in factors:
+        changes = Changes(given={id(end.Z): _scaled(end.Z, value)})
+        yield Variant(
+            kind, f"d{Z}, where this loss begins its way back, {told}.",
+            f"d{Z} is the derivative of the cost as it is compiled", f"d{Z}", changes,
+            weight=weight, groups=(),
+        )  # fmt: skip
+
+
+def _scaled(node: Tensor, factor: float) -> Callable[[Walk], np.ndarray]:
+    return lambda walk: factor * walk[node]
 
 
 def _after(name: str) -> str:
@@ -157,7 +253,7 @@ def _of_fused(
     y, share = end.y, end.share
 
     def a(walk: Walk) -> np.ndarray:
-        return np.clip(walk.values[end.A], _TINY, None)
+        return np.clip(end.predicted(walk.values), _TINY, None)
 
     def slope(walk: Walk) -> np.ndarray:
         return a(walk) * (1 - a(walk))
@@ -168,7 +264,7 @@ def _of_fused(
         "multiplied on again.", f"d{Z} = ({A} − Y) / m, and nothing more",
         lambda w: w[end.Z] * slope(w), 0.9,
     )  # fmt: skip
-    if end.is_distribution and np.allclose(case.values[end.A].sum(-1), 1):
+    if end.is_distribution and np.allclose(end.predicted(case.values).sum(-1), 1):
         yield variant(
             "softmax's Jacobian taken for its diagonal",
             f"The derivative of softmax is taken entry by entry, a (1 − a): every entry of {A} "
@@ -209,7 +305,7 @@ def _of_shapes(
         return
 
     def table(walk: Walk) -> np.ndarray:
-        return walk.values[end.A].reshape(-1, 1) - y.reshape(1, -1)  # (m, m)
+        return end.predicted(walk.values).reshape(-1, 1) - y.reshape(1, -1)  # (m, m)
 
     def crossed(axis: int, by: float) -> Wrong:
         return lambda walk: _through(case, end, 2 * table(walk).sum(axis).reshape(y.shape) / by)
@@ -232,7 +328,7 @@ def _through(case: Case, end: End, slope: np.ndarray) -> np.ndarray:
     """The derivative by Z for one by the prediction."""
     if end.block is not None:
         return end.block.back(case.values, case.values[end.Z], slope)
-    a = case.values[end.A]
+    a = end.predicted(case.values)
     if not end.fused:
         return slope
     if end.is_distribution and np.allclose(a.sum(-1), 1):
