@@ -55,11 +55,11 @@ def assembled(derivation: Derivation) -> Document:
 # --- what it is about -------------------------------------------------------------------------
 def _opening(derivation: Derivation) -> Iterator[Block]:
     model = derivation.model
-    loss = listing([_told(v) for v in _losses(model)])
+    loss = listing([described(v) for v in _losses(model)])
     yield Paragraph(
         f"One training step of {as_code(model.name)}, with the loss {loss} and the optimizer "
-        f"{_told(model.optimizer)}: how the cost $J$ comes about, its derivative by every weight, "
-        "and the new weights. The equations are read from the computation that runs."
+        f"{described(model.optimizer)}: how the cost $J$ comes about, its derivative by every "
+        "weight, and the new weights. The equations are read from the computation that runs."
     )
     yield _leaves_table(derivation)
     yield Heading("How to read it")
@@ -82,8 +82,8 @@ def _losses(model: Any) -> list[Any]:
     return [v for v in flatten(model.compiled_loss.given) if v is not None]
 
 
-def _told(value: Any) -> str:
-    """A brick as one would write it: ``Dense(25, "sigmoid")``."""
+def described(value: Any) -> str:
+    """Return a brick as one would write it, as code: ``Dense(25, "sigmoid")``."""
     if isinstance(value, str):
         return as_code(value)
     config = getattr(value, "get_config", None)
@@ -115,7 +115,7 @@ def _leaves_table(derivation: Derivation) -> Table:
     for number, layer in derivation.names.layers.items():
         weights = [spaces.get(str(derivation.names.of[id(w)])) for w in layer._weights]
         told = ", ".join(_member(w) for w in weights if w is not None)
-        rows.append((f"layer {number}: {_told(layer)}", told))
+        rows.append((f"layer {number}: {described(layer)}", told))
     return Table(("given", "symbols"), tuple(rows))
 
 
@@ -144,7 +144,7 @@ def _forward(derivation: Derivation) -> Iterator[Block]:
             number = derivation.names.numbers[id(call.outputs[0])] if call.outputs else (0, 0)
             title = f"Layer {number[0]}: " if call.layer._weights else ""
             again = f", call {number[1]}" if number[1] > 1 else ""
-            yield Heading(f"{title}{literally(_told(call.layer).strip('`'))}{again}", 2)
+            yield Heading(f"{title}{literally(described(call.layer).strip('`'))}{again}", 2)
             yield from _summary(call.layer)
         else:
             yield Heading("Between the layers", 2)

@@ -54,15 +54,27 @@ def to_html(document: Document, standalone: bool = True) -> str:
     )
 
 
-class _Page:
-    """Makes the parts of a page and keeps their names apart."""
+def fragment(document: Document, level: int = 1) -> str:
+    """Return a document as a part of another's page: no style, no ``id``, headings from ``level``.
 
-    def __init__(self, named: bool) -> None:
-        self.named = named
+    The page that takes it brings ``style_sheet(False)`` once.
+
+    Raises:
+        FormulaError: where a formula is outside the grammar.
+    """
+    body = "\n".join(_Page(False, level).parts(document))
+    return f'<div class="{CLASS}">\n{body}\n</div>'
+
+
+class _Page:
+    """Makes the parts of a page and keeps their names apart; the title is of the level ``top``."""
+
+    def __init__(self, named: bool, top: int = 1) -> None:
+        self.named, self.top = named, top
         self.taken: set[str] = set()
 
     def parts(self, document: Document) -> Iterator[str]:
-        yield f"<h1>{inline(document.title)}</h1>"
+        yield f"<h{self.top}>{inline(document.title)}</h{self.top}>"
         equations = {block.name for block in document if isinstance(block, Formula)}
         self.taken = {_identifier(name) for name in equations}  # they keep their names
         headings = [
@@ -79,7 +91,7 @@ class _Page:
         self.taken -= {_identifier(name) for name in equations}
         for block in document:
             if isinstance(block, Heading):
-                level = min(block.level + 1, 6)
+                level = min(block.level + self.top, 6)
                 anchor = self._attribute(next(anchors)[1])
                 yield f"<h{level}{anchor}>{inline(block.text)}</h{level}>"
             else:

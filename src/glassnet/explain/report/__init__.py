@@ -1,0 +1,3 @@
+"""A training run as one self-contained page."""
+
+from glassnet.explain.report.reporting import report as report

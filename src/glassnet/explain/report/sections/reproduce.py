@@ -1,0 +1,86 @@
+"""How to reproduce the run: the command or the program, the seed, the fingerprint of the weights."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from glassnet.explain.code import code_of
+from glassnet.explain.report.markup import attempted, facts, heading, listing, sentence
+from glassnet.explain.report.subject import Subject
+from glassnet.explain.report.versions import versions
+from glassnet.inspection.histories import run_histories
+
+_CHECK = """\
+import hashlib, glassnet
+weights = glassnet.load({file!r}).get_weights()
+print(hashlib.sha256(b"".join(w.tobytes() for w in weights)).hexdigest())"""
+
+
+def reproduce(subject: Subject) -> Iterator[str]:
+    """Yield the command, the program, and how to tell that the same came out."""
+    if subject.command:
+        yield heading("The command")
+        yield listing(subject.command, "The command")
+    yield heading("The program")
+    yield attempted("The program", lambda: [listing(program(subject), "The program")])
+    yield sentence(
+        "The same seed, data, versions and machine give the same weights, bit for bit; another "
+        "machine may round differently."
+    )
+    yield heading("The weights")
+    yield facts("How to tell that they are the same", list(_fingerprints(subject)))
+    file = subject.weights_file.name if subject.weights_file else "model.safetensors"
+    yield listing(_CHECK.format(file=file), "How to compute the fingerprint")
+
+
+def program(subject: Subject) -> str:
+    """Return Python that makes the network, compiles it and trains it as this run did."""
+    made = code_of(subject.model, "keras", weights="fresh").rstrip()
+    lines = made.replace("import keras\n", "import glassnet as keras\n", 1)
+    lines = lines.replace("from keras import", "from glassnet import")
+    if subject.seed is not None:
+        start = lines.index("\n\n") + 2
+        seed = f"keras.utils.set_random_seed({subject.seed})\n\n"
+        lines = lines[:start] + seed + lines[start:]
+    told = ", ".join(f"{name} {version}" for name, version in versions().items())
+    return f"# {told}\n{lines}\n\n{_fit(subject)}"
+
+
+def _fit(subject: Subject) -> str:
+    given = ["x_train", "y_train"]
+    record = getattr(subject.history, "record", None)
+    if getattr(record, "batch_size", None):
+        given.append(f"batch_size={record.batch_size}")
+    if subject.history is not None:
+        given.append(f"epochs={len(run_histories(subject.history)[0].epochs)}")
+    values = getattr(subject.history, "history", subject.history) or {}
+    if any(str(name).startswith("val_") for name in values):
+        given.append("validation_data=(x_test, y_test)")
+    return f"history = model.fit({', '.join(given)})\nmodel.evaluate(x_test, y_test)"
+
+
+def _fingerprints(subject: Subject) -> Iterator[tuple[str, str]]:
+    yield "SHA-256 of all weights", f"<code>{fingerprint(subject.model)}</code>"
+    if subject.weights_file is not None:
+        yield (
+            f"SHA-256 of the file {subject.weights_file.name}",
+            f"<code>{_of_file(subject.weights_file)}</code>",
+        )
+
+
+def fingerprint(model: Any) -> str:
+    """Return the SHA-256 of the bytes of all weights, one after the other."""
+    digest = hashlib.sha256()
+    for weight in model.get_weights():
+        digest.update(np.ascontiguousarray(weight).tobytes())
+    return digest.hexdigest()
+
+
+def _of_file(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
