@@ -17,7 +17,9 @@ from glassnet.graph import dtypes
 from glassnet.graph.dimension import Shape
 from glassnet.graph.op import Op, Sample
 from glassnet.graph.recording import as_tensor, record
+from glassnet.graph.slip import Slip
 from glassnet.graph.tensor import Constant, Tensor, apply, implements
+from glassnet.ops import slips
 from glassnet.ops.operands import (
     broadcast_shapes,
     float_operands,
@@ -167,6 +169,9 @@ class Divide(Elementwise):
 
     def simplify(self, a: Tensor, b: Tensor) -> Tensor | None:
         return a if is_scalar(b, 1) else None
+
+    def slips(self) -> Iterable[Slip]:
+        return slips.QUOTIENT
 
 
 class Negative(Elementwise):

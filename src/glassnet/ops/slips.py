@@ -55,6 +55,24 @@ MATMUL = (
 )  # fmt: skip
 
 
+# --- quotients --------------------------------------------------------------------------------
+def _undivided(op: Op, g: Any, y: Any, a: Any, b: Any) -> tuple[Any, Any]:
+    if g.ndim < 2 or np.shape(a) != g.shape:  # of the cost itself: the factor 1/m has its own name
+        return RIGHT, RIGHT
+    return g, RIGHT
+
+
+QUOTIENT = (
+    Slip(
+        "division forgotten in the backward pass",
+        "In {where} {dx0} is {dy} as it comes; the forward pass divided, so it is to be divided "
+        "by the same.",
+        "divide {dy} by what the forward pass divided by: a mean over n entries gives each 1/n",
+        _undivided, 1.2,
+    ),
+)  # fmt: skip
+
+
 # --- softmax ----------------------------------------------------------------------------------
 def _diagonal(op: Op, g: Any, y: Any, x: Any) -> tuple[Any]:
     return (g * y * (1 - y),)
@@ -280,6 +298,22 @@ def _last_tie(op: Any, g: Any, y: Any, x: Any) -> tuple[Any]:
     return (_collected(op, x, y, lambda p, c, i: g * (last == i)),)
 
 
+def _overlaps_of_pools_overwritten(op: Any, g: Any, y: Any, x: Any) -> tuple[Any]:
+    padded, cells = _cells(op, x, y, -np.inf)
+    hits = _hits(op, x, y)
+    first = np.argmax(hits, axis=0)
+    found = np.zeros(padded.shape)
+    for place in np.ndindex(*y.shape):  # in the order of a loop over the windows
+        cell = cells[int(first[place])]
+        at = [place[0], place[-1]]
+        middle = [c.start + p * c.step for c, p in zip(cell[1:], place[1:-1], strict=True)]
+        found[(at[0], *middle, at[1])] = g[place]
+    inside = tuple(
+        slice(lo, n - hi) for (lo, hi), n in zip(op.pairs, found.shape[1:-1], strict=True)
+    )
+    return (found[(slice(None), *inside)],)
+
+
 def _spread(divided: bool) -> Any:
     def way(op: Any, g: Any, y: Any, x: Any) -> tuple[Any]:
         by = float(np.prod(op.pool)) if divided else 1.0
@@ -312,6 +346,12 @@ MAX_POOL = (
         "max pooling's gradient spread over the window",
         "In {where} every entry of a window receives the derivative in full.",
         "only the largest entry of each window receives anything", _spread(False), 1.0,
+    ),
+    Slip(
+        "overlapping windows overwritten",
+        "In {where} windows overlap, and where an entry is the largest of several, each overwrites "
+        "what the one before gave {dx0}.",
+        "add: dX[place] += …", _overlaps_of_pools_overwritten, 1.0,
     ),
     Slip(
         "pooling sends the gradient to the first cell",

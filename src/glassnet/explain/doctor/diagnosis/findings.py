@@ -160,6 +160,12 @@ def start_of(case: AnyCase, rows: Sequence[Row]) -> str:
     if not wrong:
         return ""
     first = wrong[0]
+    broken = next((row for row in rows if row.name == first), rows[0])
+    if broken.verdict == "not finite":
+        return (
+            f"{first} has entries that are NaN or infinite. Look for a division by 0, a logarithm "
+            "of 0, or exp of a large number on the way there."
+        )
     before = names[: names.index(first)]
     equation = case.equation(first)
     line = f" The derivation says: {equation}." if equation else ""

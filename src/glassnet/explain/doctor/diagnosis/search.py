@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from glassnet.explain.doctor.diagnosis.factors import Scaled, read
-from glassnet.explain.doctor.diagnosis.matching import Match, Tolerance, matches
+from glassnet.explain.doctor.diagnosis.matching import Match, Tolerance, aligned, matches
 from glassnet.explain.doctor.diagnosis.plain import AnyCase
 from glassnet.explain.doctor.diagnosis.variant import END, Arrays, Variant, together
 from glassnet.explain.doctor.diagnosis.walk import ImpossibleSlipError
@@ -245,7 +245,9 @@ def _best(found: Sequence[Hypothesis]) -> list[Hypothesis]:
 
 
 def _equal(a: np.ndarray, b: np.ndarray) -> bool:
-    if a.shape != b.shape:
+    found = aligned(a, b.shape)
+    if found is None:
         return False
+    a = found
     size = max(float(np.abs(b).max(initial=0.0)), float(np.abs(a).max(initial=0.0)))
     return bool(np.abs(a - b).max(initial=0.0) <= _DIFFER * size)

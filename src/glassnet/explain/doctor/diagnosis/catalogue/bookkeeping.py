@@ -11,6 +11,7 @@ import numpy as np
 from glassnet.explain.doctor.diagnosis.variant import After, Arrays, Variant
 from glassnet.explain.doctor.diagnosis.walk import Changes, Given, Walk
 from glassnet.graph.tensor import Tensor
+from glassnet.graph.variable import Variable
 
 if TYPE_CHECKING:
     from glassnet.explain.doctor.diagnosis.case import Case
@@ -90,22 +91,32 @@ def _transposed(names: list[str], shapes: dict[str, tuple[int, ...]]) -> Iterato
             name, after=(_turned([name]),), weight=0.9, groups=("turned",),
         )  # fmt: skip
     for name in names:
-        shape = shapes[name]
-        if len(shape) > 2 and shape[-1] == shape[-2]:
-            yield Variant(
-                "input and output channels swapped", f"The last two axes of {name} are swapped.",
-                "a kernel is (…, channels in, channels out)", name,
-                after=(_channels_swapped(name),),
-                weight=1.2, groups=("channels",),
-            )  # fmt: skip
+        last = len(shapes[name]) - 1
+        if last < 2:
+            continue
+        cells = tuple(range(last - 1))
+        yield Variant(
+            "input and output channels swapped", f"The last two axes of {name} are swapped.",
+            "a kernel is (…, channels in, channels out)", name,
+            after=(_ordered(name, (*cells, last, last - 1)),), weight=1.2, groups=("channels",),
+        )  # fmt: skip
+        others = [((*cells[::-1], last - 1, last), "its rows and columns are swapped")]
+        others.append(((last, last - 1, *cells), "it lies as torch has it, (out, in, …)"))
+        for order, told in others:
+            if order != tuple(range(last + 1)):
+                yield Variant(
+                    "kernel's axes in another order", f"{name} has its axes in another order: "
+                    f"{told}.", "a kernel is (rows, columns, channels in, channels out)", name,
+                    after=(_ordered(name, order),), weight=1.2, groups=(told,),
+                )  # fmt: skip
 
 
 def _turned(names: list[str]) -> After:
     return lambda found: {**found, **{n: found[n].T for n in names}}
 
 
-def _channels_swapped(name: str) -> After:
-    return lambda found: {**found, name: np.swapaxes(found[name], -1, -2)}
+def _ordered(name: str, order: tuple[int, ...]) -> After:
+    return lambda found: {**found, name: np.transpose(found[name], order)}
 
 
 def _branches(case: Case) -> Iterator[Variant]:
@@ -114,7 +125,7 @@ def _branches(case: Case) -> Iterator[Variant]:
     for node in outputs.values():
         users = [u for u in case.walk.users(node) if case.walk.reaches(u)]
         owners = {id(case.names.owners.get(id(u))) for u in users}
-        if len(owners) < 2 or not case.walk.asks(node) or node.op is None:
+        if len(owners) < 2 or not case.walk.asks(node) or isinstance(node, Variable):
             continue
         for user in users:
             about = f"d{case.name(node)}"

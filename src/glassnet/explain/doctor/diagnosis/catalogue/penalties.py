@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -51,6 +51,7 @@ def _of_penalty(case: Case, node: Tensor, weight: Tensor) -> Iterator[Variant]:
     yield variant("regularisation counted twice", told, 2.0, 1.1)
     told = f"The derivative of the penalty of {W} has the wrong sign."
     yield variant("regularisation with the wrong sign", told, -1.0, 1.1)
+    yield from _of_another(case, node, weight, W, right)
     m = float(case.examples)
     if m > 1:
         yield variant(
@@ -61,6 +62,29 @@ def _of_penalty(case: Case, node: Tensor, weight: Tensor) -> Iterator[Variant]:
             "regularisation divided by m", f"The penalty of {W} is divided by the number of "
             "examples, and its 2 is missing.", 0.5 / m, 1.4,
         )  # fmt: skip
+
+
+def _of_another(case: Case, node: Tensor, weight: Tensor, W: str, right: str) -> Iterator[Variant]:
+    """The derivative of λ Σ W² for that of λ Σ |W|, and the other way round."""
+    w = case.values[weight]
+    slope = (
+        case.walk[weight] - case.walk.changed(Changes(ways={id(node): _scaled(node, 0.0)}))[weight]
+    )
+    shapes = (("λ Σ |W|", np.sign(w)), ("λ Σ W²", 2 * w))
+    for (own, like), (other, wrong) in (shapes, shapes[::-1]):
+        size = float(np.vdot(like, like))
+        factor = float(np.vdot(slope, like)) / size if size else 0.0
+        if factor and np.allclose(slope, factor * like):
+            yield Variant(
+                "derivative of another penalty",
+                f"d{W} has the derivative of {other} in it; the penalty of {W} is {own}.", right,
+                f"d{W}", Changes(leaves={id(weight): _more(weight, factor * wrong - slope)}),
+                weight=1.1, groups=(other,),
+            )  # fmt: skip
+
+
+def _more(weight: Tensor, added: np.ndarray) -> Callable[[Walk], np.ndarray]:
+    return lambda walk: walk[weight] + added
 
 
 def _scaled(node: Tensor, factor: float) -> Way:
@@ -87,13 +111,10 @@ def _counted(
         if not added.any():
             continue
 
-        def wrong(walk: Walk, added: np.ndarray = added) -> np.ndarray:
-            return walk[other] + added
-
         bias = len(case.values[other].shape) < len(w.shape)
         kind = "regularisation counted for the bias" if bias else "regularisation of another weight"
         yield Variant(
             kind, f"d{name} has a penalty's derivative in it, and {name} has no penalty.",
             f"leave it out: only {case.name(weight)} and its like are regularised",
-            f"d{name}", Changes(leaves={id(other): wrong}), weight=1.0,
+            f"d{name}", Changes(leaves={id(other): _more(other, added)}), weight=1.0,
         )  # fmt: skip

@@ -8,7 +8,7 @@ import numpy as np
 
 from glassnet.explain.doctor.diagnosis.case import Case
 from glassnet.explain.doctor.diagnosis.variant import Variant
-from glassnet.explain.doctor.diagnosis.walk import Changes, Part, Walk
+from glassnet.explain.doctor.diagnosis.walk import Changes, Given, Part, Walk
 from glassnet.graph.tensor import Tensor
 
 MEAN, VARIANCE = "mu", "V"
@@ -41,10 +41,51 @@ def of_statistics(case: Case, names: list[str]) -> Iterator[Variant]:
                     groups=(told,),
                 )  # fmt: skip
         yield from _of_scale(case, within, where, about)
+        yield from _of_axes(case, within, where, source)
 
 
 def _nothing(walk: Walk, g: np.ndarray) -> list[Part]:
     return []
+
+
+def _of_axes(case: Case, within: list[Tensor], where: str, source: Tensor) -> Iterator[Variant]:
+    """Means on the way back over other axes than the statistics, and a σ too many."""
+    hat = next((n for n in within if n.symbol == "Xhat"), None)
+    sigma = next((n for n in within if n.symbol == "sigma"), None)
+    if hat is None or sigma is None or len(case.walk.users(source)) > 3:
+        return
+    shape, about = case.values[hat].shape, f"d{case.name(source)}"
+    right = tuple(i for i, n in enumerate(_spread(case.values[sigma].shape, shape)) if n == 1)
+    others = [(axis,) for axis in range(len(shape))] + [tuple(range(len(shape) - 1))]
+    for axes in dict.fromkeys(others):
+        if axes != right and all(shape[axis] > 1 for axis in axes):
+            shown = f"axis {axes[0]}" if len(axes) == 1 else f"axes {axes}"
+            yield Variant(
+                "statistics over the wrong axis",
+                f"In {where} the means on the way back go over {shown}; the statistics of the "
+                f"forward pass go over {right}.",
+                "dX = (dX̂ − mean(dX̂) − X̂ ⊙ mean(dX̂ ⊙ X̂)) / σ, means over what was averaged",
+                about, Changes(given={id(source): _back(hat, sigma, axes)}), weight=1.1,
+            )  # fmt: skip
+    yield Variant(
+        "variance in place of the standard deviation",
+        f"In {where} what goes back is divided by the variance; it belongs to σ, its square root.",
+        "divide by √(variance + ε)", about,
+        Changes(given={id(source): lambda walk: walk[source] / walk.values[sigma]}), weight=1.2,
+    )  # fmt: skip
+
+
+def _spread(shape: tuple[int, ...], to: tuple[int, ...]) -> tuple[int, ...]:
+    return (1,) * (len(to) - len(shape)) + shape
+
+
+def _back(hat: Tensor, sigma: Tensor, axes: tuple[int, ...]) -> Given:
+    def given(walk: Walk) -> np.ndarray:
+        g, x = walk[hat], walk.values[hat]
+        mean, along = g.mean(axes, keepdims=True), (g * x).mean(axes, keepdims=True)
+        return np.asarray((g - mean - x * along) / walk.values[sigma])
+
+    return given
 
 
 def _of_scale(case: Case, within: list[Tensor], where: str, about: str) -> Iterator[Variant]:
@@ -82,7 +123,7 @@ def _of_scale(case: Case, within: list[Tensor], where: str, about: str) -> Itera
             yield Variant(
                 "γ's gradient without the normalised input", f"d{name} in {where} {said}.",
                 f"d{name} = Σ dY ⊙ X̂", f"d{name}", Changes(leaves={id(gamma): wrong}),
-                weight=1.2, groups=(said,),
+                weight=1.05, groups=(said,),
             )  # fmt: skip
         back = hat
 
@@ -92,5 +133,5 @@ def _of_scale(case: Case, within: list[Tensor], where: str, about: str) -> Itera
 
         yield Variant(
             "γ left out of the chain", f"In {where} what goes back is not multiplied by {name}.",
-            f"dX̂ = dY ⊙ {name}", about, Changes(ways={id(user): without}), weight=1.2,
+            f"dX̂ = dY ⊙ {name}", about, Changes(ways={id(user): without}), weight=1.1,
         )  # fmt: skip

@@ -21,6 +21,8 @@ def of_weights(case: Case, names: list[str]) -> Iterator[Variant]:
         users = [u for u in users if u not in case.penalised]
         if len(users) == 1:
             yield from _of_weight(case, name, weight, users[0])
+        elif len(users) > 1:
+            yield from _of_shared(case, name, weight, users)
     for node in case.walk.order:
         if node.op is not None and case.walk.reaches(node):
             yield from _of_chain(case, node)
@@ -57,7 +59,12 @@ def _of_weight(case: Case, name: str, weight: Tensor, user: Tensor) -> Iterator[
     ) -> Variant:  # fmt: skip
         changes = Changes(leaves={id(weight): wrong})
         return Variant(
-            kind, sentence, mend, f"d{name}", changes, weight=weight_,
+            kind,
+            sentence,
+            mend,
+            f"d{name}",
+            changes,
+            weight=weight_,
             groups=tuple(f"{group} {which}".strip() for group in groups),
         )
 
@@ -92,6 +99,26 @@ def _fitting(array: np.ndarray | None) -> np.ndarray:
     if array is None:
         raise ValueError
     return array
+
+
+def _of_shared(case: Case, name: str, weight: Tensor, users: list[Tensor]) -> Iterator[Variant]:
+    """A weight that is used several times: what each use gives is added."""
+    for which, user in enumerate(users, 1):
+        changes = Changes(leaves={id(weight): _of_use(weight, user)})
+        yield Variant(
+            "one use of a shared weight",
+            f"{name} is used {len(users)} times, and d{name} holds what one of them gives alone.",
+            f"add them up: d{name} += … for each use", f"d{name}", changes, weight=1.0,
+            groups=(f"use {which}",),
+        )  # fmt: skip
+
+
+def _of_use(weight: Tensor, user: Tensor) -> Given:
+    def wrong(walk: Walk) -> np.ndarray:
+        parts = [p for n, p in walk.rule(user, walk[user]) if n is weight]
+        return np.asarray(sum(parts[1:], parts[0]))
+
+    return wrong
 
 
 def _leads(case: Case, user: Tensor, block: Block) -> bool:
@@ -186,6 +213,11 @@ def _other_inputs(
             lambda walk: walk.values[own.after],
             "output taken for the input", (case.name(own.after), right), 1.2,
         )  # fmt: skip
+    if source.op is not None and source.op.additive:
+        for one in source.inputs:
+            if is_float(one.dtype) and case.values[one].shape == shape and one.op is not None:
+                names = (case.name(one), right)
+                yield _value_of(one), "input without the other branch", names, 1.2
     for x in case.step.inputs:
         if x is not source and is_float(x.dtype) and case.values[x].shape == shape:
             yield _value_of(x), "X in every layer", ("X", right), 1.3
