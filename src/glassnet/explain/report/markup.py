@@ -44,6 +44,8 @@ def told(value: Any, digits: int = 4) -> str:
         return "–"
     if math.isinf(number):
         return "∞" if number > 0 else "−∞"
+    if 1e4 <= abs(number) < 1e7:
+        return f"{number:,.0f}".replace("-", "−")
     return f"{number:.{digits}g}".replace("-", "−")
 
 
@@ -139,8 +141,8 @@ def facts(caption: str, rows: Iterable[tuple[str, str]]) -> str:
         f'<tr><th scope="row">{clean(name)}</th><td>{cell}</td></tr>\n' for name, cell in rows
     )
     return (
-        f'<table class="facts">\n<caption>{clean(caption)}</caption>\n<tbody>\n{body}</tbody>\n'
-        "</table>"
+        f'<table class="facts pairs">\n<caption>{clean(caption)}</caption>\n'
+        f"<tbody>\n{body}</tbody>\n</table>"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from functools import partial
 
 from glassnet.explain.report.markup import attempted, clean, counted, percent, told, value
 from glassnet.explain.report.registry import Section
@@ -19,8 +20,7 @@ _MEASURES = 3
 def page(subject: Subject, sections: Sequence[Section], title: str) -> str:
     """Return the whole page."""
     made = [
-        (section, attempted(section.title, lambda s=section: s.make(subject)))
-        for section in sections
+        (section, attempted(section.title, partial(section.make, subject))) for section in sections
     ]
     body = "\n".join(
         f'<section id="{section.name}" aria-labelledby="{section.name}-title">\n'
@@ -38,7 +38,7 @@ def page(subject: Subject, sections: Sequence[Section], title: str) -> str:
         f"<style>\n{report_style(subject.theme)}</style>\n</head>\n<body>\n"
         '<a class="skip" href="#content">Skip to the report</a>\n'
         f'<header>\n<p class="kind">Report of a training run</p>\n<h1>{clean(title)}</h1>\n'
-        f"{attempted('The summary', lambda: _first(subject))}\n"
+        f"{attempted('The summary', partial(_first, subject))}\n"
         f'<nav aria-label="Contents"><ol>{contents}</ol></nav>\n</header>\n'
         f'<main id="content">\n{body}\n</main>\n'
         f"<footer><p>Made by glassnet {clean(versions()['glassnet'])} on "

@@ -52,6 +52,7 @@ class Plane:
         points: places of dots, (points, 2).
         counts: heights of bars, with their ``edges``, one more.
         height: of the frame in pixels.
+        room: of so many lines for the legend at least, so that frames side by side begin together.
     """
 
     title: str
@@ -64,11 +65,12 @@ class Plane:
     counts: np.ndarray | None = None
     edges: np.ndarray = field(default_factory=lambda: np.zeros(0))
     height: float = 250.0
+    room: int = 0
 
     def svg(self, said: str) -> str:
         """Return the picture; ``said`` is what it shows, in numbers, for those who don't see it."""
         named = [line for line in self.lines if line.name]
-        top = 40.0 + _LINE * len(named) + 8
+        top = 50.0 + _LINE * max(len(named), self.room)
         across = Axis(*self.x, _LEFT, _WIDTH - _RIGHT)
         up = Axis(*self.y, top + self.height, top)
         parts = [text_at(2.0, 15.0, self.title, "title ink")]
@@ -118,7 +120,7 @@ class Plane:
             yield text_at(x, up.start + 16, text, "small soft", "middle")
         middle = (_LEFT + _WIDTH - _RIGHT) / 2
         yield text_at(middle, up.start + 34, self.below, "small ink", "middle")
-        yield text_at(2.0, up.end - 6, self.beside, "small ink")
+        yield text_at(2.0, up.end - 13, self.beside, "small ink")
         lines.append(f"M{figure(_LEFT)} {figure(up.start)}H{figure(_WIDTH - _RIGHT)}")
         yield element("path", d="".join(lines), class_="grid")
 

@@ -98,7 +98,8 @@ def read_data(model: Model, data: Any, history: Any) -> Data:
     for batch in (found.held, found.train):
         if batch is not None:
             model.check_data(batch.x)
-            model.evaluate(*(map_structure(lambda a: a[:_TRIED], p) for p in batch[:2]), verbose=0)
+            x, y = (map_structure(lambda a: a[:_TRIED], part) for part in batch[:2])
+            model.evaluate(x, y, verbose=0)
     return found
 
 

@@ -52,7 +52,8 @@ dl.keys div { background: var(--ground); padding: .7rem .9rem; display: flex;
   flex-direction: column-reverse; justify-content: flex-end; }
 dl.keys dt { color: var(--soft); font-size: .85rem; line-height: 1.3; }
 dl.keys dd { margin: 0; font-size: 1.45rem; line-height: 1.3; font-variant-numeric: tabular-nums; }
-nav ol { margin: 0; padding: 0; list-style: none; display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; }
+nav ol { margin: 0; padding: 0; list-style: none; display: flex; flex-wrap: wrap;
+  gap: .2rem 1.2rem; }
 nav a { display: inline-block; padding: .2rem 0; }
 
 figure { margin: 1.25rem 0; break-inside: avoid; }
@@ -61,8 +62,8 @@ figure img { display: block; width: 100%; height: auto; border-radius: 4px; }
 figure svg { display: block; }
 img.pixels { width: auto; max-width: 100%; height: auto; image-rendering: pixelated; }
 figure.wide { overflow-x: auto; }
-.beside { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 18rem), 1fr));
-  gap: .5rem 2.5rem; margin: 1rem 0; }
+.beside { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 15rem), 1fr));
+  gap: .5rem 2rem; margin: 1rem 0; }
 .beside figure { margin: .5rem 0; min-width: 0; }
 .beside svg { width: 100%; max-width: 25rem !important; min-width: 0 !important; }
 .scroll { overflow-x: auto; margin: 1rem 0; }
@@ -83,6 +84,9 @@ th, td { text-align: left; vertical-align: baseline; padding: .35rem 1.2rem .35r
 th { font-weight: 600; }
 tbody th { font-weight: inherit; }
 table.facts tbody th { color: var(--soft); }
+table.pairs { width: 100%; table-layout: auto; }
+table.pairs th { width: 11rem; }
+table.pairs td { padding-right: 0; }
 thead th { border-bottom: 1.5px solid currentColor; vertical-align: bottom; }
 table.numbers td, table.numbers thead th:not(:first-child) { text-align: right; }
 table.numbers th:last-child, table.numbers td:last-child { padding-right: 0; }
@@ -100,11 +104,13 @@ table.confusion td.wrong { background: color-mix(in srgb, var(--wrong) calc(15% 
   var(--tint)); }
 table.confusion td.none { color: var(--soft); background: var(--tint); }
 
-details { margin: 1rem 0; border-top: 1px solid var(--line); border-bottom: 1px solid var(--line); }
-details + details { border-top: 0; margin-top: -1rem; }
-summary { cursor: pointer; padding: .55rem 0; color: var(--link); }
+details { margin: .75rem 0; }
+details[open] { border-left: 3px solid var(--line); padding-left: .8rem; }
+details[open] > summary { margin-left: -.8rem; }
+summary { cursor: pointer; padding: .45rem 0; color: var(--link); width: fit-content; }
 ul.columns { columns: 15rem; margin: 0 0 1rem; padding-left: 1.2rem; font-size: .95rem; }
-ul.equations { list-style: none; margin: .5rem 0; padding: 0; overflow-x: auto; overflow-y: hidden; }
+ul.equations { list-style: none; margin: .5rem 0; padding: 0; overflow-x: auto;
+  overflow-y: hidden; }
 ul.equations li { padding: .3rem 0; }
 ul.equations math { text-align: left; width: max-content; }
 math { font-family: "STIX Two Math", "Latin Modern Math", "Cambria Math", "Noto Sans Math", math; }
@@ -118,7 +124,8 @@ math { font-family: "STIX Two Math", "Latin Modern Math", "Cambria Math", "Noto 
   nav a { padding: .35rem 0; }
   table.confusion.many { font-size: .78rem; }
   table.confusion.many th, table.confusion.many td { min-width: 1.75rem; padding: .35rem .1rem; }
-  table.facts > tbody > tr > th { min-width: 6.5rem; }
+  table.pairs th { width: 7rem; }
+  th, td { padding-right: .8rem; }
   ul.tiles { grid-template-columns: 1fr 1fr; }
   figure.wide img { width: 40rem; max-width: none !important; }
 }

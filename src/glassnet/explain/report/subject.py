@@ -84,6 +84,11 @@ class Subject:
     @cached_property
     def verdicts(self) -> list[Verdict]:
         """What the model says of the held-out examples, one verdict an output."""
+        if self.model._network is not None and len(self.model.output_names) == 1:
+            said = self._scores(0)
+            outputs = self.model.predict(self.held.x, verbose=0) if said is None else said.outputs
+            truth = flatten(self.held.y)[0]
+            return [Verdict("", np.asarray(truth), flatten(outputs)[0], said)]
         predicted = self.model.predict(self.held.x, verbose=0)
         names = self.model.names_of_outputs(predicted)
         arrays = flatten(predicted)
@@ -95,12 +100,15 @@ class Subject:
         for place, (name, truth, array) in enumerate(zip(names, truths, arrays, strict=True)):
             if truth is None:
                 continue
-            try:
-                said: Scores | None = scores(self.model, self.held.x, output=place)
-            except NoScores:
-                said = None
-            found.append(Verdict(name if several else "", np.asarray(truth), array, said))
+            named = name if several else ""
+            found.append(Verdict(named, np.asarray(truth), array, self._scores(place)))
         return found
+
+    def _scores(self, place: int) -> Scores | None:
+        try:
+            return scores(self.model, self.held.x, output=place)
+        except NoScores:
+            return None
 
     @property
     def only_input(self) -> np.ndarray | None:

@@ -43,6 +43,10 @@ def classification(subject: Subject, verdict: Verdict) -> Iterator[str]:
     found = confusion_of(verdict.truth, values, names=names)
     yield heading("Which class is taken for which")
     yield sentence(_verdict(found))
+    yield sentence(
+        "Rows are the true classes, columns what they are taken for; the deeper the colour of a "
+        "cell, the larger its share of the row."
+    )
     yield confusion_table(found)
     yield attempted("The classes one by one", lambda: _classes(found, verdict))
     yield attempted("Thresholds", lambda: thresholds(verdict, names))
@@ -70,10 +74,6 @@ def confusion_table(found: Confusion) -> str:
     if k > _WHOLE:
         return _commonest(found)
     shares = np.nan_to_num(found.normalized("true"))
-    caption = (
-        "Confusion matrix: rows are the true classes, columns what they are taken for. The deeper "
-        "a cell's colour, the larger its share of the row."
-    )
     names = list(map(clean, found.names))
     head = "".join(f'<th scope="col">{name}</th>' for name in names)
     rows = []
@@ -84,7 +84,7 @@ def confusion_table(found: Confusion) -> str:
     small = " many" if k > 6 else ""
     return (
         f'{region("Confusion matrix")}\n<table class="confusion{small}">\n'
-        f"<caption>{caption}</caption>\n<thead>\n"
+        "<caption>Confusion matrix</caption>\n<thead>\n"
         f'<tr><th scope="col">true</th>{head}<th scope="col" class="end">recall</th></tr>\n'
         "</thead>\n<tbody>\n" + "\n".join(rows) + "\n</tbody>\n</table>\n</div>"
     )
@@ -214,7 +214,7 @@ def calibration(verdict: Verdict, names: Sequence[str] | None) -> Iterator[str]:
     top = float(counts.max()) * 1.05
     second = Plane(
         "How often it says so", found.told, "examples", (0, 1), (0, top),
-        counts=counts, edges=found.edges,
+        counts=counts, edges=found.edges, room=2,
     )  # fmt: skip
     often = f"Most often, {int(counts.max()):,} times, " + _bin(found, int(counts.argmax())) + "."
     yield beside([figure(first.svg(said)), figure(second.svg(often))])

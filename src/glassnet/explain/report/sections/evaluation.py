@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from glassnet.explain.report.markup import (
     attempted,
     clean,
-    counted,
     heading,
     sentence,
     table,
@@ -21,8 +21,7 @@ from glassnet.inspection.histories import run_histories
 def evaluation(subject: Subject) -> Iterator[str]:
     """Yield the measures as ``evaluate`` tells them, and each output looked at closely."""
     yield sentence(
-        f"Measured on {counted(subject.size, 'example')} ({subject.held_name}), as "
-        "model.evaluate(x, y) does."
+        f"Measured on the {subject.size:,} {subject.held_name}, as model.evaluate(x, y) does."
     )
     if subject.held_name == "given examples":
         yield sentence(
@@ -35,7 +34,7 @@ def evaluation(subject: Subject) -> Iterator[str]:
     for verdict in subject.verdicts:
         if verdict.output:
             yield heading(f"Output {verdict.output}")
-        yield attempted("A closer look", lambda verdict=verdict: _closer(subject, verdict))
+        yield attempted("A closer look", partial(_closer, subject, verdict))
 
 
 def _closer(subject: Subject, verdict: Verdict) -> Iterator[str]:

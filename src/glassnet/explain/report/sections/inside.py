@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 
@@ -49,7 +50,7 @@ def inside(subject: Subject) -> Iterator[str]:
     ]
     for name, make, fits in parts:
         if fits:
-            yield attempted(name, lambda make=make: make(subject))
+            yield attempted(name, partial(make, subject))
 
 
 # --- what fits --------------------------------------------------------------------------------
@@ -119,9 +120,12 @@ def _wiring(subject: Subject) -> Iterator[str]:
     alt = f"The network as nodes, {sizes}, and edges, the weights. The largest is "
     alt += f"{told(found.largest, 3)} in size."
     yield heading("The weights")
-    names = {"inputs": subject.features} if subject.features else {}
     yield figure(
-        picture(lambda theme: plots.network(found, theme=theme, **names), alt, subject.theme)
+        picture(
+            lambda theme: plots.network(found, inputs=subject.features, theme=theme),
+            alt,
+            subject.theme,
+        )
     )
     rows = []
     for matrix in inspection.weight_matrices(subject.model):

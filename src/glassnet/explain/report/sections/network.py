@@ -17,6 +17,7 @@ from glassnet.explain.report.markup import (
     value,
 )
 from glassnet.explain.report.subject import Subject
+from glassnet.layers import Layer
 from glassnet.models.model import Model
 from glassnet.notation import get_notation
 
@@ -40,13 +41,20 @@ def network(subject: Subject) -> Iterator[str]:
             clean(type(layer).__name__),
             clean(_shape(model, layer)),
             value(sum(w.value.size for w in layer.weights)),
-            "yes" if layer.weights and layer.trainable else "no" if layer.weights else "–",
+            _trained(layer),
         )
         for layer in model.layers
     ]
     header = ("layer", "kind", "output", "parameters", "trained")
     made = table("The layers", header, rows, kind="facts")
     yield made if len(rows) <= _OPEN else fold(f"The {len(rows)} layers", made, "data")
+
+
+def _trained(layer: Layer) -> str:
+    if not layer.weights:
+        return "–"
+    count = len(layer.trainable_weights)
+    return "no" if not count else "yes" if count == len(layer.weights) else "in part"
 
 
 def _shape(model: Model, layer: object) -> str:

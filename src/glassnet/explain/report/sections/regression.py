@@ -73,13 +73,13 @@ def _pictures(found: Residuals, i: int) -> Iterator[str]:
     zero = Line("", np.array(across), np.zeros(2), faint=True)
     rest = Plane(
         f"Residuals{name} against predicted", "predicted", "true − predicted", across,
-        around(r, np.zeros(1)), [zero], np.stack([said, r], axis=1),
+        around(r, np.zeros(1)), [zero], np.stack([said, r], axis=1), room=1,
     )  # fmt: skip
     counts, edges = np.histogram(r, bins=min(max(int(np.sqrt(len(r))), 5), 40))
     often = Plane(
         f"How often each residual{name} occurs", "true − predicted", "examples",
         (float(edges[0]), float(edges[-1])), (0, float(counts.max()) * 1.05),
-        counts=counts, edges=edges,
+        counts=counts, edges=edges, room=1,
     )  # fmt: skip
     spread = f"mean {told(float(found.means[i]))}, deviation {told(float(found.deviations[i]))}"
     yield beside(

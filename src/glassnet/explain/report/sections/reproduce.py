@@ -1,4 +1,4 @@
-"""How to reproduce the run: the command or the program, the seed, the fingerprint of the weights."""
+"""How to reproduce the run: the command, the program, the fingerprint of the weights."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ def program(subject: Subject) -> str:
 def _fit(subject: Subject) -> str:
     given = ["x_train", "y_train"]
     record = getattr(subject.history, "record", None)
-    if getattr(record, "batch_size", None):
+    if record is not None and record.batch_size:
         given.append(f"batch_size={record.batch_size}")
     if subject.history is not None:
-        given.append(f"epochs={len(run_histories(subject.history)[0].epochs)}")
-    values = getattr(subject.history, "history", subject.history) or {}
-    if any(str(name).startswith("val_") for name in values):
-        given.append("validation_data=(x_test, y_test)")
+        run = run_histories(subject.history)[0]
+        given.append(f"epochs={len(run.epochs)}")
+        if any(name.startswith("val_") for name in run.values):
+            given.append("validation_data=(x_test, y_test)")
     return f"history = model.fit({', '.join(given)})\nmodel.evaluate(x_test, y_test)"
 
 

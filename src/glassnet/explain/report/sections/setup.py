@@ -55,7 +55,7 @@ def _training(subject: Subject) -> Iterator[tuple[str, str]]:
         if batch:
             each = f", {value(-(-size // batch))} steps an epoch" if size else ""
             yield "batch size", value(batch) + each
-        if getattr(record, "stopped", ""):
+        if record is not None and record.stopped:
             yield "ended early", clean(record.stopped)
     if subject.seconds is not None:
         yield "time of training", f"{value(subject.seconds, told(subject.seconds, 3))} s"
