@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from glassnet.explain.doctor.subjects import (
-    SEED,
-    Given,
-    Parameter,
-    Subject,
+from glassnet.explain.doctor.arguments import (
     argument_names,
-    as_float,
-    function_title,
+    as_argument,
+    as_arguments,
+    differentiated,
+    fixed_note,
+    needs,
+    refuse_structures,
+    takes,
 )
+from glassnet.explain.doctor.subjects import SEED, Given, Parameter, Subject, function_title
 from glassnet.graph.dimension import display
 from glassnet.graph.dtypes import is_float
 
@@ -34,34 +36,35 @@ class BareSubject(Subject):
         upstream: Any = None,
     ) -> None:
         self.f, self.gradient_of_f = f, gradient_of_f
-        self.arrays = [as_float(a) for a in inputs]
-        self.places = [i for i, a in enumerate(self.arrays) if is_float(a.dtype)]
-        names = argument_names(f, self.arrays)
-        self.parameters = [Parameter("", names[i]) for i in self.places]
-        self.point = [self.arrays[i] for i in self.places]
         self.title = function_title(f)
-        self._kind = np.dtype(np.float64)
-        self._upstream = self._first(inputs, upstream)
+        self.names = argument_names(f, [None] * len(inputs))
+        refuse_structures(self.names, inputs)
+        self.arrays = as_arguments(inputs)
+        self.places = [i for i, a in enumerate(self.arrays) if differentiated(a)]
+        if not self.places:
+            raise TypeError(
+                f"There is nothing to differentiate {self.title} by: no argument holds real "
+                "numbers."
+            )
+        self.parameters = [Parameter("", self.names[i]) for i in self.places]
+        self.point = [self.arrays[i] for i in self.places]
+        self._kind: np.dtype[Any] = np.dtype(np.float64)
+        self.notes = fixed_note(self.names, self.arrays)
+        self._shape, self._upstream = self._first(inputs, upstream)
 
-    def _first(self, inputs: Sequence[Any], upstream: Any) -> np.ndarray | None:
-        """Call f once, to see what it gives; return U where that is an array."""
-        narrow = [np.asarray(a).dtype for a in inputs if np.asarray(a).dtype.kind == "f"]
-        given = self._with(self.point)
-        try:
-            found = np.asarray(self.f(*given))
-        except (TypeError, ValueError):
-            if not narrow or np.dtype(np.float64) in narrow:
-                raise
-            self._kind = narrow[0]
-            given = self._with(self.point)
-            found = np.asarray(self.f(*given))
+    def _first(
+        self, inputs: Sequence[Any], upstream: Any
+    ) -> tuple[tuple[int, ...], np.ndarray | None]:
+        """Call f once, to see what it gives; return its shape, and U where that is an array."""
+        given, found = self._called(inputs)
         if not is_float(found.dtype):
             raise TypeError(
                 f"{self.title} gives {found.dtype}; a derivative needs floats: a number, or an "
                 "array of them."
             )
         changed = self._changed(given)
-        self.notes = (f"The function changes its argument {changed} in place.",) if changed else ()
+        if changed:
+            self.notes += (f"The function changes its argument {changed} in place.",)
         coarse = max(float(np.finfo(t).eps) for t in (self._kind, found.dtype))
         if coarse > self.eps:
             self.eps = coarse
@@ -69,41 +72,72 @@ class BareSubject(Subject):
                 f"It computes in {found.dtype}, about {-np.log10(coarse):.0f} digits: steps are "
                 f"chosen for that, and errors above {self.tolerance:.1g} are told.",
             )
+        if upstream is None and (found.ndim == 0 or self._is_number(found)):
+            return found.shape, None
         draw = np.random.default_rng(SEED).standard_normal if upstream is None else upstream
-        if found.ndim == 0 and upstream is None:
-            return None
         weights = np.asarray(draw(found.shape) if callable(draw) else draw, np.float64)
         if weights.shape != found.shape:
             raise ValueError(
                 f"{self.title} gives the shape {display(found.shape)}; upstream has "
                 f"{display(weights.shape)}."
             )
-        return weights
+        return found.shape, weights
 
-    def _with(self, point: Sequence[np.ndarray]) -> list[np.ndarray]:
+    def _called(self, inputs: Sequence[Any]) -> tuple[list[Any], np.ndarray]:
+        """Return copies of the arguments and what f made of them, in float32 if it wants that."""
+        kinds = [getattr(a, "dtype", np.dtype(object)) for a in inputs]
+        narrow = [k for k in kinds if k in (np.float32, np.float16)]
+        given = self._with(self.point)
+        with np.errstate(all="ignore"):
+            try:
+                return given, np.asarray(self.f(*given))
+            except Exception:
+                if not narrow or np.dtype(np.float64) in kinds:
+                    raise
+            self._kind = narrow[0]
+            given = self._with(self.point)
+            return given, np.asarray(self.f(*given))
+
+    def _is_number(self, found: np.ndarray) -> bool:
+        """Tell whether the gradient takes f's value, an array, for a number."""
+        count = len(self.arrays)
+        if found.size == 1:
+            return not needs(self.gradient_of_f, count + 1)
+        if takes(self.gradient_of_f, count + 1) is False:
+            raise TypeError(
+                f"{self.title} gives an array of the shape {display(found.shape)}, so its gradient "
+                f"needs one argument more: gradient_of_f({', '.join(self.names[:count])}, "
+                "upstream), which gives the derivative of the sum of upstream times f. Or let f "
+                "give one number, its loss."
+            )
+        return False
+
+    def _with(self, point: Sequence[np.ndarray]) -> list[Any]:
         """Copies of all arguments with some in place of the first ones."""
-        given = [a.copy() for a in self.arrays]
+        given = [a.copy() if isinstance(a, np.ndarray) else a for a in self.arrays]
         for i, array in zip(self.places, point, strict=True):
             given[i] = np.array(array)
             if self._kind != np.float64:
                 given[i] = given[i].astype(self._kind)
         return given
 
-    def _changed(self, given: Sequence[np.ndarray]) -> str:
+    def _changed(self, given: Sequence[Any]) -> str:
         before = self._with(self.point)
-        names = argument_names(self.f, self.arrays)
-        same = [np.array_equal(a, b, equal_nan=True) for a, b in zip(before, given, strict=True)]
-        return ", ".join(n for n, equal in zip(names, same, strict=True) if not equal)
+        same = [
+            not isinstance(b, np.ndarray) or np.array_equal(a, b, equal_nan=True)
+            for a, b in zip(given, before, strict=True)
+        ]
+        return ", ".join(n for n, equal in zip(self.names, same, strict=False) if not equal)
 
-    def _scalar(self, given: Sequence[np.ndarray]) -> Any:
+    def _scalar(self, given: Sequence[Any]) -> Any:
         found = np.asarray(self.f(*given))
-        if self._upstream is None:
-            return found
-        if found.shape != self._upstream.shape:
+        if found.shape != self._shape:
             raise ValueError(
                 f"{self.title} gives the shape {display(found.shape)} after "
-                f"{display(self._upstream.shape)} for inputs of the same shapes."
+                f"{display(self._shape)} for inputs of the same shapes."
             )
+        if self._upstream is None:
+            return found.reshape(())
         return np.sum(found * self._upstream)
 
     def value(self, point: Sequence[np.ndarray]) -> float:
@@ -129,7 +163,7 @@ class BareSubject(Subject):
             result = self.gradient_of_f(*arrays, *upstream)
         if self._changed(arrays) and point is self.point:
             self.notes += (f"The gradient changes its argument {self._changed(arrays)} in place.",)
-        found = list(result) if isinstance(result, (tuple, list)) else [result]
+        found = self._listed(result)
         if len(found) == len(self.arrays):
             found = [found[i] for i in self.places]
         if len(found) != len(self.places):
@@ -139,6 +173,29 @@ class BareSubject(Subject):
                 f"of its {len(self.places)} arguments of floats ({names}), as a tuple."
             )
         return [self._given(a, self.arrays[i]) for a, i in zip(found, self.places, strict=True)]
+
+    def _listed(self, result: Any) -> list[Any]:
+        """The gradients one by one; a list of the only argument's shape is one gradient."""
+        if isinstance(result, Mapping):
+            return [self._named(result, p.name) for p in self.parameters]
+        if not isinstance(result, (tuple, list)):
+            return [result]
+        if len(self.places) == 1:
+            whole = as_argument(list(result))
+            if np.shape(whole) == self.point[0].shape:
+                return [whole]
+        return list(result)
+
+    def _named(self, result: Mapping[Any, Any], name: str) -> Any:
+        """The gradient by an argument in a dictionary: under its name, or with a d before it."""
+        for key in (name, f"d{name}"):
+            if key in result:
+                return result[key]
+        names = ", ".join(repr(p.name) for p in self.parameters)
+        raise ValueError(
+            f"The gradient of {self.title} is a dictionary with {', '.join(map(repr, result))}; "
+            f"the arguments are {names}. Name the gradients so, or give them as a tuple."
+        )
 
     @staticmethod
     def _given(value: Any, like: np.ndarray) -> Given:

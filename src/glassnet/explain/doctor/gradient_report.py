@@ -11,7 +11,7 @@ from glassnet.explain.document import Document, Heading, Paragraph, Table, as_co
 from glassnet.explain.quotients import short
 from glassnet.graph.dimension import display
 
-_WIDTH = 100
+_WIDTH = 80
 FAULTS = ("differs", "shape", "missing", "raised", "not finite")
 """The verdicts that make a gradient wrong."""
 
@@ -242,9 +242,10 @@ class GradientReport:
 
 
 _HEADER = (
-    "layer", "parameter", "shape", "verdict", "worst entry", "given", "expected", "rel. error",
+    "layer", "parameter", "shape", "verdict", "entry", "given", "expected", "rel. error",
     "looked at",
 )  # fmt: skip
+_SHAPE, _VALUES, _RIGHT = (2,), (5, 6), (5, 6, 7)
 _NEXT = (
     "glassnet.diagnose looks for the mistake behind wrong gradients: it tries what people commonly "
     "get wrong and names what matches."
@@ -272,13 +273,19 @@ def _row(check: ParameterCheck) -> tuple[str, ...]:
 
 
 def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
-    """Return rows as lines, columns beneath each other; a column that is empty falls away."""
+    """Return rows as lines, columns beneath each other; a column that is empty falls away.
+
+    Where they are too wide the values fall away, which the sentences below repeat for every entry
+    that does not agree, then the shapes.
+    """
     used = [i for i in range(len(_HEADER)) if any(row[i] for row in rows[1:])]
     widths = {i: max(len(row[i]) for row in rows) for i in used}
-    right = {5, 6, 7}
+    for less in (_VALUES, _SHAPE):
+        if sum(widths[i] + 2 for i in used) - 2 > _WIDTH:
+            used = [i for i in used if i not in less]
     return [
         "  ".join(
-            row[i].rjust(widths[i]) if i in right else row[i].ljust(widths[i]) for i in used
+            row[i].rjust(widths[i]) if i in _RIGHT else row[i].ljust(widths[i]) for i in used
         ).rstrip()
         for row in rows
     ]

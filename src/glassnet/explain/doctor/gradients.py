@@ -47,9 +47,11 @@ def check_gradients(
             a function of tensors (NumPy's functions or `glassnet.ops`): the library's gradient;
             a tuple ``(f, gradient_of_f)`` of plain functions of arrays. ``f(*arrays)`` gives a
             number and ``gradient_of_f(*arrays)`` its gradient, one array for each argument of
-            floats; or f gives an array and ``gradient_of_f(*arrays, upstream)`` gives
-            ``∂Σ(upstream · f)/∂x``.
-        arrays: what to check on.
+            floats (a tuple, or a dictionary by their names); or f gives an array and
+            ``gradient_of_f(*arrays, upstream)`` gives ``∂Σ(upstream · f)/∂x``.
+        arrays: what to check on. A function is differentiated by its arguments that hold floats;
+            integers (labels, sizes), texts and None stay as they are, but where all are integers
+            they are taken for floats.
         sample_weight: for a model, as in `fit`.
         inputs: for a model with targets, whether the gradient by its inputs is checked too.
         training: for a layer, its mode.
@@ -114,6 +116,8 @@ def subject_of(
         return of_model(subject, arrays[0], arrays[1], sample_weight, inputs)
     if not arrays:
         raise TypeError("check_gradients needs the arrays to check on: check_gradients(f, x, …).")
+    if isinstance(subject, type) and issubclass(subject, Layer):
+        raise TypeError(f"{subject.__name__} is a class; check an object: {subject.__name__}(…).")
     if isinstance(subject, Layer):
         return of_layer(subject, arrays, training, upstream)
     if not callable(subject):

@@ -14,6 +14,13 @@ from typing import Any
 
 import numpy as np
 
+from glassnet.explain.doctor.arguments import (
+    argument_names,
+    as_arguments,
+    differentiated,
+    fixed_note,
+    is_leaf,
+)
 from glassnet.explain.doctor.recorded_function import RecordedFunction
 from glassnet.graph.dimension import display
 from glassnet.graph.dtypes import is_float
@@ -25,7 +32,7 @@ from glassnet.layers.numpy_brick import NumpyLayer
 from glassnet.models.data import Batch, source_of
 from glassnet.models.model import Model
 from glassnet.models.steps import placeholders, record_loss
-from glassnet.nest import flatten, map_structure, pack_like
+from glassnet.nest import flatten, map_structure
 from glassnet.ops.reduction import sum as sum_of
 
 SEED = 20240
@@ -333,47 +340,30 @@ def _projected(outputs: Sequence[Tensor], upstream: Any) -> Projected:
 # --- a function of tensors ----------------------------------------------------------------------
 def of_function(f: Callable[..., Any], inputs: Sequence[Any], upstream: Any = None) -> GraphSubject:
     """Return f, weighted at random where it gives an array, as a function of its float inputs."""
-    arrays = map_structure(as_float, tuple(inputs))
-    flat = flatten(arrays)
-    holes = [Placeholder(a.shape, a.dtype, name=f"x{i}") for i, a in enumerate(flat)]
+    names = argument_names(f, inputs)
+    leaves = [leaf for a in inputs for leaf in ([a] if is_leaf(a) else flatten(a))]
+    values = as_arguments(leaves)
+    places = [i for i, v in enumerate(values) if differentiated(v)]
+    holes = {i: Placeholder(values[i].shape, values[i].dtype, name=f"x{i}") for i in places}
+    given = iter([holes.get(i, v) for i, v in enumerate(values)])
+    arguments = [
+        next(given) if is_leaf(a) else map_structure(lambda _: next(given), a) for a in inputs
+    ]
     with recording():
-        outputs = [as_tensor(t) for t in flatten(f(*pack_like(arrays, list(holes))))]
+        outputs = [as_tensor(t) for t in flatten(f(*arguments))]
     floats = [t for t in outputs if is_float(t.dtype)]
-    pairs = [(h, a) for h, a in zip(holes, flat, strict=True) if is_float(h.dtype)]
-    names = argument_names(f, arrays)
-    chosen = [n for n, h in zip(names, holes, strict=True) if is_float(h.dtype)]
     made = _projected(floats, upstream)
     title = function_title(f)
-    fixed = [*zip(holes, flat, strict=True), *made.weights]
-    function = RecordedFunction(made.cost, [h for h, _ in pairs], fixed)
-    parameters = [Parameter("", n) for n in chosen]
-    return GraphSubject(title, parameters, function, [_wide(a) for _, a in pairs], made.parts)
+    point = [values[i] for i in places]
+    fixed = [*zip(holes.values(), point, strict=True), *made.weights]
+    function = RecordedFunction(made.cost, list(holes.values()), fixed)
+    parameters = [Parameter("", names[i]) for i in places]
+    found = GraphSubject(title, parameters, function, point, made.parts)
+    found.notes = fixed_note(names, values)
+    return found
 
 
 def function_title(f: Callable[..., Any]) -> str:
     """Return what a function is called in a report."""
     name = getattr(f, "__name__", type(f).__name__)
     return "a lambda" if name == "<lambda>" else f"function {name!r}"
-
-
-def as_float(value: Any) -> np.ndarray:
-    """Return an argument as an array, numbers and lists of them as floats in float64."""
-    array = np.asarray(value)
-    if is_float(array.dtype) or (isinstance(value, (int, list)) and not isinstance(value, bool)):
-        return np.array(array, dtype=np.float64)
-    return np.array(array)
-
-
-def argument_names(f: Callable[..., Any], arrays: Sequence[Any]) -> list[str]:
-    """Return the names of a function's arguments, one an array of a structure."""
-    try:
-        kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-        named = [p.name for p in inspect.signature(f).parameters.values() if p.kind in kinds]
-    except (TypeError, ValueError):
-        named = []
-    named += [f"x{i}" for i in range(len(named), len(arrays))]
-    found = []
-    for name, structure in zip(named, arrays, strict=False):
-        count = len(flatten(structure))
-        found += [name] if count == 1 else [f"{name}[{i}]" for i in range(count)]
-    return found
