@@ -73,7 +73,7 @@ _use_display(lambda tensor: _explain().tensor_html(tensor))
 
 _LAZY_MODULES = ("explain", "inspection", "plots", "testing")
 """Modules loaded when first asked for, so that an import stays quick."""
-_READERS = ("check_gradients", "diagnose", "diagnose_training")
+_READERS = ("check_gradients", "diagnose", "diagnose_training", "report")
 """Functions of `glassnet.explain` that stand here too."""
 
 

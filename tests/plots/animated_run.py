@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import resource
 import sys
+from pathlib import Path
 
 import glassnet as gn
 
@@ -22,9 +23,20 @@ def main(path: str, epochs: int, frames: int) -> None:
     recorder = gn.callbacks.Recorder(watch=x, max_frames=frames)
     model.fit(x, y, epochs=epochs, verbose=0, callbacks=[recorder])
     gn.plots.animate(recorder, path, "boundary", (x, y))
+    print(len(recorder), peak())
+
+
+def peak() -> float:
+    """Return the most memory that this process had, in megabytes.
+
+    Linux hands getrusage's figure on from the process that started this one.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(li for li in status.read_text().splitlines() if li.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024 / 1e6
     size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    megabytes = size / (1e6 if sys.platform == "darwin" else 1e6 / 1024)
-    print(len(recorder), megabytes)
+    return size / (1e6 if sys.platform == "darwin" else 1e6 / 1024)
 
 
 if __name__ == "__main__":

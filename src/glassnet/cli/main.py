@@ -19,7 +19,8 @@ Begin with
   glassnet train xor        the smallest problem that needs a hidden layer; a second
   glassnet train mnist      handwritten digits, a convolutional network; a minute or two
 
-Each trains a network, judges it on examples it has not seen, and saves it:
+Each trains a network, judges it on examples it has not seen, and saves it; with --report it
+writes a page with the curves, the evaluation, the worst cases and the mathematics:
 
   glassnet summary mnist.safetensors
   glassnet predict mnist.safetensors images.npy --classes
@@ -52,6 +53,10 @@ def parser() -> ArgumentParser:
     one.add_argument("--batch-size", type=_count, help="examples a step")
     one.add_argument("--seed", type=int, default=0, help="fixes every random choice (default 0)")
     one.add_argument("--save", metavar="FILE", help="where to save (default NAME.safetensors)")
+    one.add_argument(
+        "--report", nargs="?", const=True, metavar="FILE",
+        help="write a page that tells the run (default NAME.html)",
+    )  # fmt: skip
     one.add_argument("--quiet", action="store_true", help="no summary and no progress")
     one = commands.add_parser("summary", help="print the layers of a saved model")
     one.add_argument("file", metavar="FILE", help="a file that model.save wrote")

@@ -31,6 +31,10 @@ class Recipe:
     """Whether the examples can be drawn."""
     kind: str = "classes"
     """"classes" (from logits), "binary" (from a sigmoid), "labels" or "regression"."""
+    features: tuple[str, ...] | None = None
+    """The names of the measures."""
+    shape: tuple[int, int] | None = None
+    """Height and width of images that come as rows."""
 
     def compiled(self, x: np.ndarray, epochs: int, batch_size: int) -> Model:
         """Return the network, compiled; the learning rate falls to 0 along half a cosine."""
@@ -137,6 +141,7 @@ RECIPES: dict[str, Recipe] = {
         "the zeros and ones of the digits, 20×20 pixels, a 25-15-1 network of sigmoids",
         lambda: datasets.digits01.load_data(size=20, flatten=True), _digits01,
         "binary_crossentropy", ("accuracy",), 20, 32, classes=("0", "1"), kind="binary",
+        shape=(20, 20),
     ),
     "xor": Recipe(
         "exclusive or: four points that no straight line separates",
@@ -161,16 +166,17 @@ RECIPES: dict[str, Recipe] = {
     "iris": Recipe(
         "150 flowers, four measures, three species",
         datasets.iris.load_data, _dense(16, 3), _SPARSE, ("accuracy",), 100, 16, 0.01,
-        classes=tuple(datasets.iris.CLASSES),
+        classes=tuple(datasets.iris.CLASSES), features=tuple(datasets.iris.FEATURES),
     ),
     "multilabel": Recipe(
         "three overlapping discs: every point may lie in several",
         datasets.multilabel.load_data, _dense(32, 32, 3, last="sigmoid"), "binary_crossentropy",
-        ("binary_accuracy",), 150, 32, 0.01, kind="labels",
+        ("binary_accuracy",), 150, 32, 0.01, kind="labels", classes=datasets.multilabel.LABELS,
     ),
     "diabetes": Recipe(
         "442 patients, ten measures, the progress of a disease after a year: a regression",
         datasets.diabetes.load_data, _dense(16, 1, activation="relu"), "mean_squared_error",
         ("mean_absolute_error", "r2_score"), 200, 32, 0.02, kind="regression",
+        features=tuple(datasets.diabetes.FEATURES),
     ),
 }  # fmt: skip

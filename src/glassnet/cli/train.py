@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import shlex
 import time
 from argparse import Namespace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+import glassnet
 from glassnet import metrics
 from glassnet.callbacks import Callback
 from glassnet.cli.recipes import RECIPES, Recipe
@@ -36,6 +39,7 @@ class Milestones(Callback):
 def train(options: Namespace) -> int:
     """Train what was named; return the exit status."""
     recipe = RECIPES[options.name]
+    page = _page(options)
     set_random_seed(options.seed)
     (x, y), (x_test, y_test) = recipe.load()
     epochs, batch_size = options.epochs or recipe.epochs, options.batch_size or recipe.batch_size
@@ -46,19 +50,51 @@ def train(options: Namespace) -> int:
         model.summary()
     began = time.perf_counter()
     quiet = options.quiet or epochs > _LINES_BEARABLE
-    model.fit(
+    history = model.fit(
         x, y, batch_size=batch_size, epochs=epochs, validation_data=(x_test, y_test),
         verbose=0 if quiet else "auto",
         callbacks=[] if options.quiet or not quiet else [Milestones(epochs)],
     )  # fmt: skip
-    print(f"\nTrained in {time.perf_counter() - began:.1f} s.")
+    seconds = time.perf_counter() - began
+    print(f"\nTrained in {seconds:.1f} s.")
     results = model.evaluate(x_test, y_test, verbose=0, return_dict=True)
     print("On the held-out examples: " + ", ".join(_told(n, v) for n, v in results.items()) + ".")
     _judge(recipe, model, x_test, y_test)
     path = options.save or f"{options.name}.safetensors"
     model.save(path)
     print(f"\nSaved as {path}. Try: glassnet summary {path}")
+    if page is not None:
+        glassnet.explain.report(
+            model, ((x, y), (x_test, y_test)), page, history=history, title=_title(options.name),
+            names=recipe.classes, features=recipe.features, shape=recipe.shape,
+            command=_command(options), seed=options.seed, seconds=seconds, weights_file=path,
+        )  # fmt: skip
+        print(f"The report: {page}")
     return 0
+
+
+def _page(options: Namespace) -> Path | None:
+    """Where the report goes, checked before training; None for none."""
+    if options.report is None:
+        return None
+    from glassnet.explain.report.reading import check_path  # takes a while to load
+
+    if options.report is True:
+        return check_path(f"{options.name}.html")
+    return check_path(options.report)
+
+
+def _title(name: str) -> str:
+    return f"{name}: {RECIPES[name].about}"
+
+
+def _command(options: Namespace) -> str:
+    """The command that does the same run again."""
+    parts = ["glassnet", "train", options.name, "--seed", str(options.seed)]
+    for option in ("epochs", "batch_size"):
+        chosen = getattr(options, option)
+        parts += [f"--{option.replace('_', '-')}", str(chosen)] if chosen else []
+    return shlex.join([*parts, "--report"])
 
 
 def _told(name: str, value: float) -> str:

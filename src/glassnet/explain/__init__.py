@@ -29,5 +29,6 @@ from glassnet.explain.notation import convert_weights as convert_weights
 from glassnet.explain.notation import get_notation as get_notation
 from glassnet.explain.notation import notation_table as notation_table
 from glassnet.explain.notation import shape as shape
+from glassnet.explain.report import report as report
 from glassnet.explain.stability import stability as stability
 from glassnet.explain.stability_report import StabilityReport as StabilityReport

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from glassnet.plots.figures import LABEL, SMALL, Theme, legend, part
@@ -13,8 +14,7 @@ _BELOW = 0.52
 def legend_below(ax: Any, theme: Theme, **options: Any) -> Any:
     """Name what is drawn below the axes, in one row or as few as its words need."""
     labels = ax.get_legend_handles_labels()[1]
-    letters = 13 * ax.figure.get_figwidth() * ax.get_position().width / 0.775
-    rows = -(-sum(len(label) + 6 for label in labels) // max(1, int(letters)))
+    rows = legend_rows(labels, ax.get_window_extent().width / ax.figure.get_dpi())
     shifted = ax.transAxes + part("transforms").ScaledTranslation(
         0, -_BELOW, ax.figure.dpi_scale_trans
     )
@@ -24,6 +24,12 @@ def legend_below(ax: Any, theme: Theme, **options: Any) -> Any:
         "columnspacing": 1.6,
     }  # fmt: skip
     return legend(ax, theme, **{**given, **options})
+
+
+def legend_rows(labels: Sequence[str], inches: float) -> int:
+    """Return how many rows a legend below axes of this width has."""
+    letters = 13 * inches / 0.775
+    return max(1, -(-sum(len(label) + 6 for label in labels) // max(1, int(letters))))
 
 
 def scale_beside(ax: Any, drawn: Any, theme: Theme, label: str = "", **options: Any) -> Any:

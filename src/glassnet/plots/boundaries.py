@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from glassnet import inspection
 from glassnet.inspection.boundaries import CELLS, Boundary
 from glassnet.inspection.inputs import MARGIN, InputPlane, Range
-from glassnet.plots.beside import legend_below, scale_beside
+from glassnet.plots.beside import legend_below, legend_rows, scale_beside
 from glassnet.plots.contours import told
 from glassnet.plots.figures import (
     MARKERS,
@@ -22,17 +23,24 @@ from glassnet.plots.figures import (
     panels,
     part,
 )
+from glassnet.plots.wording import in_few_letters, literal_names, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_LINE = 50
+"""So many letters a line below a title has at most."""
 _STRONG = 0.62
 """How much of a class's colour there is where the network is certain; points have all of it."""
+_MISJUDGED = ("misjudged", "misjudged with all its features")
+_NAMED = 24
+"""Up to so many classes have an entry in the legend; of more, the regions have their names."""
 _SIDE = 4.6
 """How wide a single panel is, in inches, without what stands beside it."""
 
 
+@literal_names
 def boundary(
     model: Any,
     x: Any = None,
@@ -95,12 +103,14 @@ def boundary(
             model, x, y, features=features, feature_names=feature_names, class_names=class_names,
             kind=kind, output=output, cells=cells, margin=margin, extent=extent,
         )  # fmt: skip
+    found = briefly_named(found)
     ratio = _ratio(found.plane)
     count = found.values.shape[2] if found.kind in ("labels", "regression") else 1
     held = held_told(found.plane)
     if count == 1:
         beside = 0.75 if found.kind == "classes" else 1.75
-        size = (_SIDE + beside, _SIDE * ratio + (1.35 if held else 1.15))
+        rows = legend_rows(_labels(found), _SIDE)
+        size = (_SIDE + beside, _SIDE * ratio + (1.35 if held else 1.15) + 0.2 * (rows - 1))
         ax, look = axes(ax, theme, size)
         _panel(ax, look, found, 0, limits)
         ax.set_title(_title(found, 0) + held, fontsize=TITLE)
@@ -118,6 +128,19 @@ def boundary(
     if held:
         headline(figure, ax, held.strip(), look)
     return figure
+
+
+def briefly_named(found: Boundary) -> Boundary:
+    """Return what was found, with names that fit a picture."""
+    names = tuple(map(shortened, found.names))
+    return replace(found, names=names, plane=in_few_letters(found.plane))
+
+
+def _labels(found: Boundary) -> list[str]:
+    """What the legend says below the axes, where there are classes."""
+    if found.truth is None or found.kind == "regression" or len(found.names) > _NAMED:
+        return []
+    return [*found.names, _MISJUDGED[bool(found.plane.others)]]
 
 
 # --- panels -----------------------------------------------------------------------------------
@@ -239,15 +262,17 @@ def _points(
         chosen = found.points[truth == number]
         ax.scatter(
             *chosen.T, marker=marker(number), color=look.colour(number), s=size,
-            edgecolors=look.background, linewidths=0.6, zorder=3, label=name,
+            edgecolors=look.background, linewidths=0.6, zorder=3,
+            label=name if len(names) <= _NAMED else None,
         )  # fmt: skip
     if wrong.any():
         ax.scatter(
             *found.points[wrong].T, s=size * 2.7, facecolors="none", edgecolors=look.ink,
             linewidths=1.5, zorder=4,
-            label="misjudged with all its features" if found.plane.others else "misjudged",
+            label=_MISJUDGED[bool(found.plane.others)],
         )  # fmt: skip
-    legend_below(ax, look)
+    if wrong.any() or len(names) <= _NAMED:
+        legend_below(ax, look)
 
 
 def _dots(ax: Any, look: Theme, found: Boundary) -> None:
@@ -343,7 +368,7 @@ def held_told(plane: InputPlane) -> str:
     if not names:
         return ""
     values = dict(zip(plane.names, plane.held, strict=True))
-    if len(names) > 3:
-        return f"\nthe other {len(names)} features held at their mean"
     parts = ", ".join(f"{name} = {told(values[name])}" for name in names)
+    if len(names) > 3 or len(parts) > _LINE:
+        return f"\nthe other {len(names)} features held at their mean"
     return f"\nheld at the mean: {parts}"

@@ -21,6 +21,7 @@ from glassnet.plots.figures import (
     panels,
     part,
 )
+from glassnet.plots.wording import literal_names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,6 +33,7 @@ _FEW = 15
 """Up to so many epochs each has a marker."""
 
 
+@literal_names
 def learning_curves(
     history: Any,
     *,

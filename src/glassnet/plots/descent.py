@@ -11,6 +11,7 @@ from glassnet.checks import whole
 from glassnet.plots.beside import legend_below
 from glassnet.plots.comparison import on_contours
 from glassnet.plots.figures import Theme, theme_of
+from glassnet.plots.wording import literal_names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 CELLS = 161
 
 
+@literal_names
 def descent_paths(
     function: Callable[[Any], Any],
     starts: Any = None,

@@ -24,16 +24,20 @@ from glassnet.plots.figures import (
     panels,
     part,
 )
+from glassnet.plots.wording import literal, literal_names, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_LETTERS = 20
+"""So many letters of a name are written beside an example at most."""
 _FEATURES = 8
 """So many features of an example are drawn: those farthest from the mean."""
 
 
 # --- residuals --------------------------------------------------------------------------------
+@literal_names
 def residuals(
     model: Any,
     x: Any = None,
@@ -156,6 +160,7 @@ def _dots(theme: Theme, count: int) -> dict[str, Any]:
 
 
 # --- the worst --------------------------------------------------------------------------------
+@literal_names
 def worst_examples(
     model: Any,
     x: Any = None,
@@ -293,7 +298,7 @@ def _features(
     place.bar_label(
         bars, [f"{values[j]:.3g}" for j in shown], padding=3, fontsize=SMALL - 1, color=theme.muted
     )
-    place.set_yticks(range(len(shown)), [told[j] for j in shown])
+    place.set_yticks(range(len(shown)), [literal(shortened(told[j], _LETTERS)) for j in shown])
     place.axvline(0, color=theme.muted, linewidth=0.9)
     reach = max(float(np.abs(apart[shown]).max(initial=0)), 1.0) * 1.35
     place.set_xlim(-reach, reach)
@@ -303,9 +308,9 @@ def _features(
 def _verdict(place: Axes, theme: Theme, found: WorstExamples, i: int) -> None:
     right = found.true[i] == found.predicted[i]
     chance = "" if found.chances is None else f" ({_percent(float(found.chances[i, 0]))})"
-    said = f"predicted {found.predicted[i]}{chance}"
+    said = f"predicted {shortened(found.predicted[i], _LETTERS)}{chance}"
     place.set_title(
-        f"true {found.true[i]}\n{said}", fontsize=SMALL,
+        f"true {shortened(found.true[i], _LETTERS)}\n{said}", fontsize=SMALL,
         color=theme.ink, fontweight="normal" if right or found.chances is None else "bold",
     )  # fmt: skip
     loss = float(found.losses[i])

@@ -24,6 +24,7 @@ from glassnet.plots.figures import (
     panels,
     part,
 )
+from glassnet.plots.wording import literal, literal_names, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,6 +35,7 @@ _TOLD = 20
 
 
 # --- confusion --------------------------------------------------------------------------------
+@literal_names
 def confusion_matrix(
     model: Any,
     x: Any = None,
@@ -79,8 +81,8 @@ def confusion_matrix(
         found = confusion_of(y, values, names=names)
     k = len(found.names)
     side = min(max(2.6 + 0.42 * k, 3.6), 11.0)
-    longest = max(len(name) for name in found.names)
-    place, look = axes(ax, theme, (side + 1.1 + 0.08 * longest, side + 0.5 + 0.03 * longest))
+    wide = _longest(found)
+    place, look = axes(ax, theme, (side + 1.1 + 0.08 * wide, side + 0.5 + 0.03 * wide))
     place.grid(False)
     shares = found.normalized(normalize or "true")
     colours = place.imshow(shares, cmap=look.sequential, vmin=0, aspect="equal")
@@ -128,12 +130,13 @@ def _frame(place: Axes, theme: Theme, found: Confusion) -> None:
     step = 1 if k <= 2 * _TOLD else -(-k // 20)
     shown = list(range(0, k, step))
     room = place.get_window_extent().width / place.figure.get_dpi() / max(len(shown), 1)
-    long = 0.08 * max(len(name) for name in found.names) > room - 0.08  # inches
-    place.set_xticks(shown, [found.names[i] for i in shown], rotation=45 if long else 0)
+    long = 0.08 * _longest(found) > room - 0.08  # inches
+    names = [literal(shortened(found.names[i])) for i in shown]
+    place.set_xticks(shown, names, rotation=45 if long else 0)
     if long:
         for label in place.get_xticklabels():
             label.set(ha="right", rotation_mode="anchor")
-    place.set_yticks(shown, [found.names[i] for i in shown])
+    place.set_yticks(shown, names)
     place.tick_params(length=0, labelcolor=theme.ink)
     place.spines[:].set_visible(False)
     place.set_xticks(np.arange(-0.5, k), minor=True)
@@ -152,7 +155,12 @@ def _frame(place: Axes, theme: Theme, found: Confusion) -> None:
     )
 
 
+def _longest(found: Confusion) -> int:
+    return max(len(shortened(name)) for name in found.names)
+
+
 # --- calibration ------------------------------------------------------------------------------
+@literal_names
 def calibration(
     model: Any,
     x: Any = None,

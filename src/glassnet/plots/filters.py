@@ -23,6 +23,7 @@ from glassnet.plots.tiles import (
     some_of,
     write_numbers,
 )
+from glassnet.plots.wording import literal_names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,6 +34,7 @@ _NUMBERED, _MARKED = 25, 49
 
 
 # --- kernels ----------------------------------------------------------------------------------
+@literal_names
 def filters(
     model: Any,
     layer: Any = None,
@@ -146,6 +148,7 @@ def _kernels_told(found: Filters, joined: bool, shown: int, columns: int, rows: 
 
 
 # --- feature maps -----------------------------------------------------------------------------
+@literal_names
 def feature_maps(
     model: Any,
     x: Any = None,

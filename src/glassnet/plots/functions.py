@@ -11,6 +11,7 @@ from glassnet import inspection
 from glassnet.inspection.functions import ActivationCurve
 from glassnet.plots.beside import legend_below
 from glassnet.plots.figures import LABEL, SMALL, TITLE, Theme, axes, headline, panels
+from glassnet.plots.wording import literal_names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,6 +23,7 @@ _HIGHEST = 4.0
 """How high a panel of many shows at most: the exponential would flatten the others."""
 
 
+@literal_names
 def activation(
     name: Any,
     *,
@@ -63,6 +65,7 @@ def activation(
     return ax
 
 
+@literal_names
 def activations(
     names: Sequence[Any] | None = None,
     *,

@@ -10,11 +10,13 @@ from glassnet import inspection
 from glassnet.inspection.landscapes import CELLS, MARGIN, LossLandscape, PathLandscape
 from glassnet.plots.contours import draw_contours, draw_scale, draw_sheet, levels, percent, told
 from glassnet.plots.figures import LABEL, SMALL, TITLE, Theme, axes, part
+from glassnet.plots.wording import literal_names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+@literal_names
 def loss_landscape(
     model: Any,
     x: Any = None,
@@ -162,6 +164,7 @@ def _heights(losses: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
 
 
 # --- the path of a training -------------------------------------------------------------------
+@literal_names
 def training_path(
     model: Any,
     x: Any = None,

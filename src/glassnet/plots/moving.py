@@ -22,6 +22,7 @@ from glassnet.plots.figures import LABEL, SMALL, TITLE, Theme, panels
 from glassnet.plots.network import network as draw_network
 from glassnet.plots.tiles import reach_of
 from glassnet.plots.weights import heat_map, heat_map_height
+from glassnet.plots.wording import literal, shortened
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -233,7 +234,9 @@ def distributions(
             one.spines["left"].set_visible(False)
             one.grid(False)
             if column == 0:
-                one.set_ylabel(name[0], rotation=0, ha="right", va="center", fontsize=LABEL)
+                one.set_ylabel(
+                    literal(shortened(name[0])), rotation=0, ha="right", va="center", fontsize=LABEL
+                )
             one.tick_params(labelsize=SMALL)
         caption(recorder, frame, figure, theme)
 

@@ -12,6 +12,7 @@ import numpy as np
 from glassnet.checks import whole
 from glassnet.inspection.wiring import Column, Wiring, wiring
 from glassnet.plots.figures import LABEL, SMALL, TITLE, Theme, axes, bare, ink_on, part
+from glassnet.plots.wording import literal_names, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,6 +29,7 @@ _Line = tuple[tuple[float, float], tuple[float, float]]
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
+@literal_names
 def network(
     model: Any,
     x: Any = None,
@@ -270,7 +272,7 @@ def _names(given: Sequence[str] | None, size: int, what: str, letter: str) -> li
         if size == 1:
             return [letter]
         return [letter + str(i + 1).translate(_SUBSCRIPTS) for i in range(size)]
-    names = [str(name) for name in given]
+    names = [shortened(str(name)) for name in given]
     if len(names) != size:
         raise ValueError(f"network: {what} holds {len(names)} names; the network has {size}.")
     return names

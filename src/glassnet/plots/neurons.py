@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from glassnet.inspection.neurons import CELLS, MOST, LayerMap, NeuronMaps
 from glassnet.plots.beside import scale_beside
 from glassnet.plots.boundaries import held_told, placed
 from glassnet.plots.figures import LABEL, SMALL, Theme, headline, panels
+from glassnet.plots.wording import in_few_letters, literal_names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,6 +24,7 @@ _POINTS = 400
 """Up to how many points are drawn on a map."""
 
 
+@literal_names
 def neuron_maps(
     model: Any,
     x: Any = None,
@@ -71,6 +74,7 @@ def neuron_maps(
             model, x, features=features, feature_names=feature_names, most=most, cells=cells,
             margin=margin, extent=extent,
         )  # fmt: skip
+    found = replace(found, plane=in_few_letters(found.plane))
     columns = max(layer.answers.shape[2] for layer in found.layers)
     rows = len(found.layers)
     plane = found.plane

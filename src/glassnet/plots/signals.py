@@ -17,6 +17,7 @@ from glassnet.inspection.distributions import (
     distributions as inspected_distributions,
 )
 from glassnet.plots.figures import LABEL, SMALL, TITLE, Theme, headline, legend, panels, part
+from glassnet.plots.wording import literal_names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,6 +32,7 @@ _SMALLEST = 1e-12
 
 
 # --- distributions ----------------------------------------------------------------------------
+@literal_names
 def distributions(
     record: Any,
     x: Any = None,
@@ -211,6 +213,7 @@ def _percent(share: float) -> str:
 
 
 # --- initializations --------------------------------------------------------------------------
+@literal_names
 def initializations(
     initializers: Sequence[Any] = INITIALIZERS,
     activations: Sequence[Any] | str = ACTIVATIONS,

@@ -11,9 +11,10 @@ from glassnet import inspection
 from glassnet.checks import whole
 from glassnet.inspection.boundaries import Boundary
 from glassnet.inspection.inputs import MARGIN, Range
-from glassnet.plots.boundaries import area, held_told, marker, mixed, numbers_scale
+from glassnet.plots.boundaries import area, briefly_named, held_told, marker, mixed, numbers_scale
 from glassnet.plots.contours import draw_sheet, told
 from glassnet.plots.figures import TITLE, Theme, axes, legend, part
+from glassnet.plots.wording import literal_names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,10 +22,13 @@ if TYPE_CHECKING:
 CELLS = 61
 _ERRORS = 150
 """Up to how many points have a line to the surface."""
+_NAMED = 7
+"""Up to so many classes each has its own colour and name."""
 _ON = 0.03
 """So near below the surface, as a part of its height, a point counts as lying on it."""
 
 
+@literal_names
 def surface(
     model: Any,
     x: Any = None,
@@ -79,6 +83,7 @@ def surface(
             kind=kind, output=output, cells=cells, margin=margin, extent=extent,
         )  # fmt: skip
     number = _chosen(found, which)
+    found = briefly_named(found)
     drawn: Any
     drawn, look = axes(ax, theme, (6.6, 5.2), projection="3d")
     _sheet(drawn, look, found, number)
@@ -193,6 +198,9 @@ def _classes(
         return own.astype(float), [(own == 0, 0, f"not {name}"), (own == 1, 1, name)]
     wanted = 1 if found.kind == "binary" else number
     heights = (truth == wanted).astype(float)
+    if len(found.names) > _NAMED:
+        own = truth == number
+        return heights, [(~own, number + 1, "other classes"), (own, number, found.names[number])]
     return heights, [(truth == k, k, name) for k, name in enumerate(found.names)]
 
 

@@ -13,6 +13,7 @@ from glassnet.inspection.classification import roc as roc_of
 from glassnet.inspection.scores import scores
 from glassnet.plots.evaluation import alone, need_data
 from glassnet.plots.figures import DASHES, LABEL, SMALL, TITLE, Theme, axes, legend
+from glassnet.plots.wording import literal_names, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,6 +22,7 @@ _NEAR = 0.97
 """From which area on the curves crowd in a corner, which is then drawn larger."""
 
 
+@literal_names
 def roc(
     model: Any,
     x: Any = None,
@@ -82,6 +84,7 @@ def roc(
     return place
 
 
+@literal_names
 def precision_recall(
     model: Any,
     x: Any = None,
@@ -146,7 +149,7 @@ def _draw_curves(
         if len(curves) == 1:
             look["linestyle"] = "-"
         place.plot(
-            along, up, **look, linewidth=1.8, drawstyle=drawstyle, label=f"{name}  {told}".strip(),
+            along, up, **look, linewidth=1.8, drawstyle=drawstyle, label=f"{shortened(name)}  {told}".strip(),
             zorder=3, clip_on=False,
         )  # fmt: skip
     if len(curves) == 1:
@@ -202,7 +205,7 @@ def _enlarge(
 
 def _size(curves: Sequence[Any]) -> tuple[float, float]:
     """A square for the curves, and room for their names on the right."""
-    longest = max(max(len(curve.name) for curve in curves) + 10, 18)
+    longest = max(max(len(shortened(curve.name)) for curve in curves) + 10, 18)
     return (5.2, 5.0) if len(curves) == 1 else (5.4 + 0.085 * longest, 5.0)
 
 
@@ -220,7 +223,7 @@ def _name(
     if one:
         legend(place, theme, loc=corner)
     else:
-        told = f"without examples:\n{', '.join(absent)}" if absent else None
+        told = f"without examples:\n{', '.join(map(shortened, absent))}" if absent else None
         box = legend(
             place, theme, loc="upper left", bbox_to_anchor=(1.02, 1.0), borderaxespad=0.0,
             handlelength=3, title=told, title_fontsize=SMALL,

@@ -25,12 +25,14 @@ from glassnet.plots.tiles import (
     some_of,
     write_numbers,
 )
+from glassnet.plots.wording import literal, literal_names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
+@literal_names
 def weights(
     model: Any,
     layer: Any = None,
@@ -128,7 +130,7 @@ def heat_map(ax: Any, theme: Theme, found: WeightMatrix, reach: float) -> None:
     ax.set_xlabel(found.columns)
     ax.set_ylabel(found.rows)
     shape = " × ".join(map(str, found.shape))
-    _title(ax, f"{found.name}  {shape}", theme.ink, TITLE - 0.5)
+    _title(ax, literal(f"{found.name}  {shape}"), theme.ink, TITLE - 0.5)
     if rows * columns <= 160 and columns <= 15:
         write_numbers(ax, drawn, found.matrix, SMALL - 1)
     elif rows * columns <= MARKED:

@@ -11,6 +11,7 @@ import numpy as np
 
 from glassnet.explain.diagram.writing import clean as clean
 
+HARD_SPACE = "\N{NO-BREAK SPACE}"
 _MOST_WORDS = 300
 """So many characters of an error's message are told."""
 
@@ -52,15 +53,16 @@ def told(value: Any, digits: int = 4) -> str:
 def percent(share: float) -> str:
     """Return a share in percent, never rounded to all or nothing.
 
-    >>> percent(0.9876), percent(1.0), percent(0.99999), percent(0.00001)
-    ('98.8 %', '100 %', '> 99.9 %', '< 0.1 %')
+    >>> percent(0.9876).replace(HARD_SPACE, " "), percent(0.99999).replace(HARD_SPACE, " ")
+    ('98.8 %', '> 99.9 %')
     """
     if math.isnan(share):
         return "–"
     if share in (0.0, 1.0):
-        return f"{100 * share:.0f} %"
+        return f"{100 * share:.0f}{HARD_SPACE}%"
     text = f"{100 * share:.1f}"
-    return "> 99.9 %" if text == "100.0" else "< 0.1 %" if text == "0.0" else f"{text} %"
+    text = {"100.0": f">{HARD_SPACE}99.9", "0.0": f"<{HARD_SPACE}0.1"}.get(text, text)
+    return f"{text}{HARD_SPACE}%"
 
 
 def value(number: Any, written: str = "") -> str:

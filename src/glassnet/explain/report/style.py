@@ -60,7 +60,7 @@ figure { margin: 1.25rem 0; break-inside: avoid; }
 figcaption { font-size: .92rem; line-height: 1.4; margin-top: .4rem; max-width: 42rem; }
 figure img { display: block; width: 100%; height: auto; border-radius: 4px; }
 figure svg { display: block; }
-img.pixels { width: auto; max-width: 100%; height: auto; image-rendering: pixelated; }
+img.pixels { width: auto; border-radius: 0 !important; max-width: 100%; height: auto; image-rendering: pixelated; }
 figure.wide { overflow-x: auto; }
 .beside { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 15rem), 1fr));
   gap: .5rem 2rem; margin: 1rem 0; }
@@ -91,11 +91,11 @@ thead th { border-bottom: 1.5px solid currentColor; vertical-align: bottom; }
 table.numbers td, table.numbers thead th:not(:first-child) { text-align: right; }
 table.numbers th:last-child, table.numbers td:last-child { padding-right: 0; }
 tr { break-inside: avoid; }
-table.confusion { border-spacing: 2px; border-collapse: separate; margin-left: -2px; }
+table.confusion { border-spacing: 2px; border-collapse: separate; }
 table.confusion th, table.confusion td { border: 0; padding: .4rem .3rem; text-align: center;
   min-width: 2.6rem; }
 table.confusion tbody th, table.confusion thead th:first-child { text-align: left;
-  padding-left: 2px; min-width: 0; }
+  padding-left: 0; min-width: 0; }
 table.confusion .end { color: var(--soft); white-space: nowrap; text-align: right;
   padding-left: .7rem; }
 table.confusion td.right { background: color-mix(in srgb, var(--right) var(--share), var(--tint));
