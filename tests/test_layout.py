@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "glassnet"
 
 LEVELS = [
-    {"config", "errors", "nest", "checks", "storage"},
+    {"config", "errors", "nest", "checks", "optional", "storage"},
     {"graph"},
     {"formulas", "notation"},
     {"ops", "random"},

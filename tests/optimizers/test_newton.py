@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Iterator
 from itertools import pairwise
@@ -345,10 +346,8 @@ def test_it_backs_out_of_where_f_is_not_finite() -> None:
 
 
 def test_without_scipy_one_sentence_tells_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(name: str) -> None:
-        raise ImportError(f"No module named {name!r}")
-
-    monkeypatch.setattr(line_search, "import_module", missing)
+    monkeypatch.setitem(sys.modules, "scipy", None)
+    monkeypatch.setitem(sys.modules, "scipy.optimize", None)
     with pytest.raises(ImportError, match=r'pip install "glassnet\[curvature\]"'):
         move(Newton(), saddle, [1.0, 2.0])
 

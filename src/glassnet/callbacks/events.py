@@ -19,6 +19,8 @@ from typing import Any
 
 import numpy as np
 
+from glassnet.optional import optional_module
+
 BUCKETS = 30
 """How many buckets a histogram has, as TensorBoard's own."""
 
@@ -31,13 +33,8 @@ def tensorboard(name: str) -> Any:
     Raises:
         ImportError: where it is missing, with the command that brings it.
     """
-    try:
-        return import_module(f"tensorboard.{name}")
-    except ImportError as error:
-        raise ImportError(
-            "The callback TensorBoard writes by TensorBoard's own package, which is not installed: "
-            'pip install "glassnet[tensorboard]"'
-        ) from error
+    purpose = "The callback TensorBoard writes by TensorBoard's own package"
+    return optional_module(f"tensorboard.{name}", purpose, "tensorboard")
 
 
 def message(name: str) -> Any:

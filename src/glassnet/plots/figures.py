@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from glassnet.optional import optional_module
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -81,13 +82,7 @@ def part(name: str) -> Any:
     Raises:
         ImportError: where it is missing, with the command that brings it.
     """
-    try:
-        return import_module(f"matplotlib.{name}")
-    except ImportError as error:
-        raise ImportError(
-            "Pictures are drawn with Matplotlib, which is not installed: "
-            'pip install "glassnet[plots]"'
-        ) from error
+    return optional_module(f"matplotlib.{name}", "Pictures are drawn with Matplotlib", "plots")
 
 
 def new_figure(width: float, height: float, theme: str | Theme = "light") -> Figure:
@@ -320,11 +315,11 @@ def headline(figure: Figure, ax: Axes | None, text: str, theme: Theme) -> None:
     """Write the title of several panels: over the figure, or in the place of given axes."""
     look: dict[str, Any] = {"fontsize": TITLE + 1, "color": theme.ink}
     if ax is None:
-        figure.suptitle(text, **look)
+        figure.suptitle(text, **look, wrap=True)
         return
     inside = [sub for sub in figure.subfigs if sub.get_label() == _inside(ax)]
     if inside:
-        inside[-1].suptitle(text, **look)
+        inside[-1].suptitle(text, **look, wrap=True)
     else:
         ax.set_title(text, pad=20, **look)
 

@@ -15,13 +15,13 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 
 from glassnet.objective import Problem
 from glassnet.optimizers.second_order.looking import height, height_and_slope, rounding
+from glassnet.optional import optional_module
 
 Vector = np.ndarray
 
@@ -40,13 +40,7 @@ def scipy_part(name: str) -> Any:
     Raises:
         ImportError: where SciPy is missing, with the command that brings it.
     """
-    try:
-        return import_module(f"scipy.{name}")
-    except ImportError as error:
-        raise ImportError(
-            "Line searches come from SciPy, which is not installed: "
-            'pip install "glassnet[curvature]"'
-        ) from error
+    return optional_module(f"scipy.{name}", "Line searches come from SciPy", "curvature")
 
 
 class Ray:
