@@ -65,9 +65,9 @@ def _undivided(op: Op, g: Any, y: Any, a: Any, b: Any) -> tuple[Any, Any]:
 QUOTIENT = (
     Slip(
         "division forgotten in the backward pass",
-        "In {where} {dx0} is {dy} as it comes; the forward pass divided, so it is to be divided "
-        "by the same.",
-        "divide {dy} by what the forward pass divided by: a mean over n entries gives each 1/n",
+        "In {where} what comes back to a quotient goes on as it is; the forward pass divided, so "
+        "it is to be divided by the same.",
+        "divide by what the forward pass divided by: a mean over n entries gives each of them 1/n",
         _undivided, 1.2,
     ),
 )  # fmt: skip

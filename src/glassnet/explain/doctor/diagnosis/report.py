@@ -130,7 +130,7 @@ class Diagnosis:
                 f"Wrong: {_listed(wrong)}. Nothing in the catalogue of mistakes, and no two of "
                 "them together, gives exactly these arrays."
             )
-        said = _listed(wrong) if wrong else "the gradients"
+        said = _listed(wrong or list(self.mistakes[0].gradients) or ["the gradients"])
         count = {1: "One mistake explains", 2: "Two mistakes together explain"}.get(
             len(self.mistakes), "Several mistakes together explain"
         )

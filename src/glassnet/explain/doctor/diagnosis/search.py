@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from glassnet.explain.doctor.diagnosis.factors import Scaled, read
-from glassnet.explain.doctor.diagnosis.matching import Match, Tolerance, aligned, matches
+from glassnet.explain.doctor.diagnosis.matching import NOTHING, Match, Tolerance, aligned, matches
 from glassnet.explain.doctor.diagnosis.plain import AnyCase
 from glassnet.explain.doctor.diagnosis.variant import END, Arrays, Variant, together
 from glassnet.explain.doctor.diagnosis.walk import ImpossibleSlipError
@@ -250,4 +250,4 @@ def _equal(a: np.ndarray, b: np.ndarray) -> bool:
         return False
     a = found
     size = max(float(np.abs(b).max(initial=0.0)), float(np.abs(a).max(initial=0.0)))
-    return bool(np.abs(a - b).max(initial=0.0) <= _DIFFER * size)
+    return bool(np.abs(a - b).max(initial=0.0) <= max(_DIFFER * size, NOTHING))

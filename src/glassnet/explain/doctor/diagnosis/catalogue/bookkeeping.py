@@ -55,7 +55,8 @@ def _swapped(names: list[str], shapes: dict[str, tuple[int, ...]]) -> Iterator[V
             yield Variant(
                 "gradients in reverse order", "The gradients come in the order of the backward "
                 "pass, last layer first, and are taken for the other order.",
-                "reverse the list", group[0], after=(_reversed(group),), weight=1.1, groups=(),
+                "reverse the list", group[0], after=(_reversed(group),), weight=1.1,
+                groups=("reversed",),
             )  # fmt: skip
 
 

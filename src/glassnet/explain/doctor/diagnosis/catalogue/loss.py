@@ -267,19 +267,15 @@ def _of_fused(
     if end.is_distribution and np.allclose(end.predicted(case.values).sum(-1), 1):
         yield variant(
             "softmax's Jacobian taken for its diagonal",
-            f"The derivative of softmax is taken entry by entry, a (1 − a): every entry of {A} "
-            f"depends on every entry of {Z}.", f"d{Z} = {A} − Y; in general a ⊙ (g − Σ g a)",
+            "The derivative of softmax is taken entry by entry, a (1 − a), so that the true class "
+            f"alone receives anything: every entry of {A} depends on every entry of {Z}.",
+            f"d{Z} = {A} − Y; in general a ⊙ (g − Σ g a)",
             lambda w: -y / a(w) / share * slope(w), 1.0,
         )  # fmt: skip
         yield variant(
             "activation's derivative dropped",
             f"The derivative of softmax is left out: d{Z} = d{A} = −Y / {A}.",
             f"d{Z} = {A} − Y", lambda w: -y / a(w) / share, 1.0,
-        )  # fmt: skip
-        yield variant(
-            "only the true class", f"d{Z} is right at the true class alone, and 0 elsewhere.",
-            f"d{Z} = {A} − Y: the other classes have {A} there",
-            lambda w: (a(w) - y) / share * (y > 0), 1.3,
         )  # fmt: skip
         return
     per = share * y.shape[-1]
