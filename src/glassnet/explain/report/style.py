@@ -10,7 +10,7 @@ _LIGHT = (
 )
 _DARK = (
     "--ground: #17191c; --ink: #dcdfe4; --soft: #a6adb8; --line: #363a41; --tint: #202327; "
-    "--right: #2b6a99; --wrong: #94501c; --well: #2fc79b; --link: #7cc0ee;"
+    "--right: #2b6a99; --wrong: #b8641f; --well: #2fc79b; --link: #7cc0ee;"
 )
 _RULES = """\
 * { box-sizing: border-box; }
@@ -46,9 +46,9 @@ td code, dd code { overflow-wrap: anywhere; }
 .verdict.well::before { content: "✓ "; }
 
 dl.keys { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)); gap: 1px;
-  margin: 1.5rem 0; background: var(--line); border: 1px solid var(--line); border-radius: 6px;
+  margin: 1.5rem 0; border: 1px solid var(--line); border-radius: 6px;
   overflow: hidden; }
-dl.keys div { background: var(--ground); padding: .7rem .9rem; display: flex;
+dl.keys div { box-shadow: 0 0 0 1px var(--line); padding: .7rem .9rem; display: flex;
   flex-direction: column-reverse; justify-content: flex-end; }
 dl.keys dt { color: var(--soft); font-size: .85rem; line-height: 1.3; }
 dl.keys dd { margin: 0; font-size: 1.45rem; line-height: 1.3; font-variant-numeric: tabular-nums; }
@@ -60,8 +60,8 @@ figure { margin: 1.25rem 0; break-inside: avoid; }
 figcaption { font-size: .92rem; line-height: 1.4; margin-top: .4rem; max-width: 42rem; }
 figure img { display: block; width: 100%; height: auto; border-radius: 4px; }
 figure svg { display: block; }
-img.pixels { width: auto; border-radius: 0 !important; max-width: 100%; height: auto; image-rendering: pixelated; }
-figure.wide { overflow-x: auto; }
+img.pixels { width: auto; max-width: 100%; height: auto; border-radius: 0 !important;
+  image-rendering: pixelated; }
 .beside { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 15rem), 1fr));
   gap: .5rem 2rem; margin: 1rem 0; }
 .beside figure { margin: .5rem 0; min-width: 0; }
@@ -127,7 +127,8 @@ math { font-family: "STIX Two Math", "Latin Modern Math", "Cambria Math", "Noto 
   table.pairs th { width: 7rem; }
   th, td { padding-right: .8rem; }
   ul.tiles { grid-template-columns: 1fr 1fr; }
-  figure.wide img { width: 40rem; max-width: none !important; }
+  .scroll > picture img, .scroll > img { width: 40rem; max-width: none !important; }
+  .scroll table { font-size: .86rem; }
 }
 @media print {
   :root { LIGHT --ground: #fff; --ink: #000; }
@@ -137,10 +138,11 @@ math { font-family: "STIX Two Math", "Latin Modern Math", "Cambria Math", "Noto 
   nav, .skip { display: none; }
   a { color: inherit; text-decoration: none; }
   h2 { margin-top: 1.6rem; }
-  .scroll, pre, ul.equations, figure.wide { overflow: visible; }
-  .scroll svg { min-width: 0 !important; max-height: 22cm; }
-  pre { white-space: pre-wrap; border: 1px solid var(--line); }
-  .beside { grid-template-columns: repeat(3, 1fr); gap: .5rem 1rem; }
+  .scroll, pre, ul.equations, 
+  .scroll svg { min-width: 0 !important; max-height: 16cm; }
+  pre { white-space: pre-wrap; font-size: 7.5pt; border: 1px solid var(--line); }
+  .beside { grid-template-columns: repeat(auto-fit, minmax(12rem, 1fr)); gap: .5rem 1rem; }
+  summary { color: inherit; list-style: none; }
   .maps { grid-template-columns: 1fr 1fr; }
   ul.tiles { grid-template-columns: repeat(6, 1fr); }
   ul.tiles img { max-width: 100%; }

@@ -19,6 +19,7 @@ from glassnet.explain.report.markup import (
     fold,
     heading,
     percent,
+    scrolled,
     sentence,
     table,
     told,
@@ -241,10 +242,8 @@ def _signals(subject: Subject) -> Iterator[str]:
     alt = "Histograms of the activations and the derivatives of each layer. " + " ".join(
         f"{layer.name}: {_spread(layer)}." for layer in found.outputs
     )
-    yield figure(
-        picture(lambda theme: plots.distributions(found, theme=theme), alt, subject.theme), "",
-        "wide",
-    )  # fmt: skip
+    drawn = picture(lambda theme: plots.distributions(found, theme=theme), alt, subject.theme)
+    yield figure(scrolled(drawn, "Distributions of the signals"))
     gradients = {layer.name: layer for layer in found.gradients}
     rows = []
     for layer in found.outputs:
