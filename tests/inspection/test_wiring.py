@@ -69,11 +69,11 @@ def two_outputs() -> gn.Model:
 @pytest.mark.parametrize(
     ("make", "told"),
     [
-        (lambda: gn.Sequential([gn.Input((8, 8, 1)), gn.layers.Conv2D(1, 3)]), "is a Conv2D"),
+        (lambda: gn.Sequential([gn.Input((8, 8, 1)), gn.layers.Conv2D(1, 3)]), "of type Conv2D"),
         (branched, "'sum' does not follow the layer before it alone"),
         (with_op, "is no chain"),
         (two_outputs, "several outputs"),
-        (lambda: gn.Sequential([gn.Input((2,)), gn.layers.ReLU()]), "is a ReLU"),
+        (lambda: gn.Sequential([gn.Input((2,)), gn.layers.ReLU()]), "is of type ReLU"),
         (lambda: gn.Sequential([gn.Input((2,)), gn.layers.Flatten()]), "has no dense layer"),
         (lambda: gn.Sequential([gn.layers.Dense(2)]), r"not made from Input\(\)"),
         (lambda: gn.Sequential([gn.Input((4, 3)), gn.layers.Dense(2)]), "along the last axis"),

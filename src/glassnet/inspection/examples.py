@@ -166,15 +166,15 @@ def worst_examples(
     ([1, 2], [9.0, 1.0], ('5', '4'), ('2', '3'))
     """
     whole(count, "worst_examples: count", least=1)
+    arrays = flatten(x) if isinstance(x, (dict, tuple)) or _is_several(x) else [x]
+    if len(arrays) != 1:
+        raise ValueError("worst_examples: expected a model with one input; x has several.")
     losses = example_losses(model, x, y, batch_size=batch_size)
     if np.isnan(losses).any():
         raise ValueError(
             f"worst_examples: the loss of example {int(np.flatnonzero(np.isnan(losses))[0])} is "
             "NaN. Look at its inputs, and at the weights."
         )
-    arrays = flatten(x) if isinstance(x, (dict, tuple)) else [x]
-    if len(arrays) != 1:
-        raise ValueError("worst_examples: expected a model with one input; x has several.")
     inputs = np.asarray(arrays[0])
     chosen = np.argsort(-losses, kind="stable")[:count]
     picked = inputs[chosen]

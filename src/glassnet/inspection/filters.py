@@ -63,6 +63,7 @@ def weight_matrices(model: Layer, layer: Any = None) -> tuple[WeightMatrix, ...]
     >>> gn.inspection.weight_matrices(model)[0].matrix.shape
     (2, 3)
     """
+    _check_layer("weights", model)
     found: list[WeightMatrix] = []
     chosen = [named_layer(model, layer)] if layer is not None else list(_leaves(model))
     for path, one in chosen:
@@ -74,6 +75,11 @@ def weight_matrices(model: Layer, layer: Any = None) -> tuple[WeightMatrix, ...]
             "more. Build the model first: begin it with Input(shape=…), or call it on data."
         )
     return tuple(found)
+
+
+def _check_layer(what: str, model: Any) -> None:
+    if not isinstance(model, Layer):
+        raise TypeError(f"{what}: expected a model or a layer; got {type(model).__name__}.")
 
 
 def _leaves(model: Layer) -> list[tuple[str, Layer]]:
@@ -124,6 +130,7 @@ def weight_images(model: Layer, shape: Sequence[int], layer: Any = None) -> Weig
     Raises:
         ValueError: where there is no dense layer, or its inputs are no images of that shape.
     """
+    _check_layer("weights", model)
     sizes = tuple(int(size) for size in shape)
     if len(sizes) not in (2, 3) or min(sizes) < 1:
         raise ValueError(f"shape is (height, width) or (height, width, channels); got {shape!r}.")
@@ -180,6 +187,7 @@ def filter_kernels(model: Layer, layer: Any = None) -> Filters:
     Raises:
         ValueError: where there is no convolution, it is not built, or slides over volumes.
     """
+    _check_layer("filters", model)
     if layer is not None:
         path, found = named_layer(model, layer)
     else:
@@ -250,12 +258,15 @@ def feature_maps(model: Model, x: Any, layer: Any = None) -> FeatureMaps:
     Raises:
         ValueError: where x is no single image, or no layer makes maps.
     """
+    if not isinstance(model, Model):
+        raise TypeError(f"feature_maps: expected a model; got {type(model).__name__}.")
     inputs = model.inputs
     shape = tuple(inputs[0].shape[1:])
     if len(inputs) != 1 or len(shape) != 3:
+        takes = f"{len(inputs)} inputs" if len(inputs) > 1 else f"inputs of shape {shape}"
         raise ValueError(
-            f"Model {model.name!r} takes {len(inputs)} inputs of shape {shape}; feature maps are "
-            "made of one image, (height, width, channels)."
+            f"Model {model.name!r} takes {takes}; feature maps are made of one image, (height, "
+            "width, channels)."
         )
     array = np.asarray(x)
     if not all(isinstance(size, int) for size in shape):  # an image of any size

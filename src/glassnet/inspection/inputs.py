@@ -114,7 +114,13 @@ def input_plane(
 
 
 def _points(what: str, x: Any) -> np.ndarray:
-    points = np.asarray(x)
+    try:
+        points = np.asarray(x)
+    except ValueError:
+        raise ValueError(
+            f"{what}: expected x as one array, (m, features); got {len(x)} of different shapes. A "
+            "network with several inputs has no plane of them."
+        ) from None
     if points.dtype.kind not in "fiub":
         raise TypeError(f"{what}: x holds {points.dtype} values; expected numbers.")
     if points.dtype.kind in "iub":

@@ -249,6 +249,9 @@ def training_path(
     points = np.stack([_flat(model, one, i) for i, one in enumerate(weights)])
     if points.shape[1] < 2:
         raise ValueError(f"{what}: the model has one weight; its loss is a curve, not a surface.")
+    if not np.isfinite(points).all():
+        place = int(np.flatnonzero(~np.isfinite(points).all(axis=1))[0])
+        raise ValueError(f"{what}: weights are NaN or infinite from point {place} of the path on.")
     if not np.ptp(points, axis=0).any():
         raise ValueError(f"{what}: all points of the path are the same; the weights never moved.")
     plane = plane_through([points], centre=points[-1])

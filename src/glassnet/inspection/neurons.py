@@ -39,8 +39,8 @@ class LayerMap:
 
     @property
     def reach(self) -> float:
-        """The largest absolute answer."""
-        return float(np.abs(self.answers).max())
+        """The largest absolute answer that is a number; 0 where there is none."""
+        return float(np.abs(self.answers[np.isfinite(self.answers)]).max(initial=0.0))
 
 
 @dataclass(frozen=True, eq=False)

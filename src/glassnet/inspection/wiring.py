@@ -97,7 +97,9 @@ def wiring(model: Model, x: Any = None) -> Wiring:
             both = told if last.activation is None else f"{last.activation}, {told}"
             columns[-1], places[-1] = replace(last, activation=both), path
         elif not isinstance(layer, (*_PASSING, Flatten, Reshape)):
-            raise ValueError(f"Layer {path!r} is a {type(layer).__name__}. {_ADVICE}{_DIAGRAM}")
+            raise ValueError(
+                f"Layer {path!r} is of type {type(layer).__name__}. {_ADVICE}{_DIAGRAM}"
+            )
     if len(columns) == 1:
         raise ValueError(f"Model {model.name!r} has no dense layer. {_ADVICE}{_DIAGRAM}")
     for column in columns:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from glassnet.callbacks import Recorder
 from glassnet.checks import nearest, number
 from glassnet.plots.figures import Theme, named_theme, new_figure, part
 from glassnet.plots.gif import Palette, gif_parts
@@ -20,7 +21,7 @@ from glassnet.storage.writing import write_whole
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from glassnet.callbacks import Frame, Recorder
+    from glassnet.callbacks import Frame
     from glassnet.models import Model
 
 DPI = {".gif": 80, ".mp4": 150, ".html": 120}
@@ -76,6 +77,7 @@ def animate(
         The path.
 
     Raises:
+        TypeError: where this is no recorder, or the picture neither a name nor a function.
         ValueError: for another ending or picture; where nothing was recorded.
         FileNotFoundError: for ``.mp4`` without ffmpeg.
         ImportError: without Matplotlib.
@@ -100,6 +102,11 @@ def animate(
     ending = target.suffix.lower()
     if ending not in DPI:
         raise ValueError(f"animate writes .gif, .mp4 or .html; got {os.fspath(path)!r}.")
+    if not isinstance(recorder, Recorder):
+        raise TypeError(
+            f"animate: expected a callbacks.Recorder; got {type(recorder).__name__}. Train with "
+            "one: model.fit(…, callbacks=[recorder])."
+        )
     number(fps, "animate: fps", above=0, most=50)
     number(hold, "animate: hold", least=0)
     if ending == ".mp4":

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from glassnet.plots.figures import LABEL, SMALL, Theme, legend, part
 
 _BELOW = 0.52
@@ -14,22 +16,26 @@ _BELOW = 0.52
 def legend_below(ax: Any, theme: Theme, **options: Any) -> Any:
     """Name what is drawn below the axes, in one row or as few as its words need."""
     labels = ax.get_legend_handles_labels()[1]
-    rows = legend_rows(labels, ax.get_window_extent().width / ax.figure.get_dpi())
+    columns = legend_columns(labels, ax.get_window_extent().width / ax.figure.get_dpi())
     shifted = ax.transAxes + part("transforms").ScaledTranslation(
         0, -_BELOW, ax.figure.dpi_scale_trans
     )
     given = {
         "loc": "upper center", "bbox_to_anchor": (0.5, 0.0), "bbox_transform": shifted,
-        "ncols": -(-len(labels) // rows), "borderaxespad": 0.0, "handletextpad": 0.5,
+        "ncols": columns, "borderaxespad": 0.0, "handletextpad": 0.5,
         "columnspacing": 1.6,
     }  # fmt: skip
     return legend(ax, theme, **{**given, **options})
 
 
-def legend_rows(labels: Sequence[str], inches: float) -> int:
-    """Return how many rows a legend below axes of this width has."""
+def legend_columns(labels: Sequence[str], inches: float) -> int:
+    """Return how many columns of labels fit below axes of this width; at least one."""
     letters = 13 * inches / 0.775
-    return max(1, -(-sum(len(label) + 6 for label in labels) // max(1, int(letters))))
+    for columns in range(len(labels), 1, -1):
+        split = np.array_split([len(label) + 6 for label in labels], columns)
+        if sum(int(column.max()) for column in split) <= letters:
+            return columns
+    return 1
 
 
 def scale_beside(ax: Any, drawn: Any, theme: Theme, label: str = "", **options: Any) -> Any:

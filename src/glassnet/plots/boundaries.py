@@ -11,7 +11,7 @@ import numpy as np
 from glassnet import inspection
 from glassnet.inspection.boundaries import CELLS, Boundary
 from glassnet.inspection.inputs import MARGIN, InputPlane, Range
-from glassnet.plots.beside import legend_below, legend_rows, scale_beside
+from glassnet.plots.beside import legend_below, legend_columns, scale_beside
 from glassnet.plots.contours import told
 from glassnet.plots.figures import (
     MARKERS,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_LINE = 50
+_LINE = 40
 """So many letters a line below a title has at most."""
 _STRONG = 0.62
 """How much of a class's colour there is where the network is certain; points have all of it."""
@@ -109,7 +109,8 @@ def boundary(
     held = held_told(found.plane)
     if count == 1:
         beside = 0.75 if found.kind == "classes" else 1.75
-        rows = legend_rows(_labels(found), _SIDE)
+        labels = _labels(found)
+        rows = max(1, -(-len(labels) // legend_columns(labels, _SIDE)))
         size = (_SIDE + beside, _SIDE * ratio + (1.35 if held else 1.15) + 0.2 * (rows - 1))
         ax, look = axes(ax, theme, size)
         _panel(ax, look, found, 0, limits)

@@ -12,6 +12,7 @@ from glassnet.inspection.examples import WorstExamples
 from glassnet.inspection.examples import worst_examples as worst_examples_of
 from glassnet.inspection.residuals import Residuals
 from glassnet.inspection.residuals import residuals as residuals_of
+from glassnet.models.model import Model
 from glassnet.plots.figures import (
     DASHES,
     LABEL,
@@ -82,6 +83,8 @@ def residuals(
                 "residuals: expected a model and data, plots.residuals(model, x, y), or "
                 f"plots.residuals(inspection.residuals(y, predicted)); got {type(model).__name__}."
             )
+        if not isinstance(model, Model):
+            raise TypeError(f"residuals: expected a model of glassnet; got {type(model).__name__}.")
         said = model.predict(x, verbose=0)
         if not isinstance(said, np.ndarray):
             raise ValueError(

@@ -107,6 +107,7 @@ _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 def _map(place: Any, look: Theme, found: NeuronMaps, answers: np.ndarray, reach: float) -> Any:
     plane = found.plane
+    answers = np.ma.masked_invalid(answers)
     image = place.imshow(answers, cmap=look.diverging, vmin=-reach, vmax=reach, **placed(plane))
     levels = np.linspace(-reach, reach, 9)[1:-1]
     for level in levels:

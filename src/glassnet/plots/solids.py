@@ -67,7 +67,8 @@ def surface(
 
     Raises:
         TypeError: where this is no model, or x holds no numbers.
-        ValueError: where x, y or ``which`` does not fit the network, or the axes are flat.
+        ValueError: where x, y or ``which`` does not fit the network, its answers are not finite, or
+            the axes are flat.
 
     >>> import numpy as np, glassnet as gn
     >>> model = gn.Sequential([gn.Input((2,)), gn.layers.Dense(1)])
@@ -84,6 +85,8 @@ def surface(
         )  # fmt: skip
     number = _chosen(found, which)
     found = briefly_named(found)
+    if not np.isfinite(found.values[..., number]).all():
+        raise ValueError("surface: the network answers NaN or infinity to inputs of this plane.")
     drawn: Any
     drawn, look = axes(ax, theme, (6.6, 5.2), projection="3d")
     _sheet(drawn, look, found, number)

@@ -149,8 +149,8 @@ def _draw_curves(
         if len(curves) == 1:
             look["linestyle"] = "-"
         place.plot(
-            along, up, **look, linewidth=1.8, drawstyle=drawstyle, label=f"{shortened(name)}  {told}".strip(),
-            zorder=3, clip_on=False,
+            along, up, **look, linewidth=1.8, drawstyle=drawstyle, zorder=3, clip_on=False,
+            label=f"{shortened(name)}  {told}".strip(),
         )  # fmt: skip
     if len(curves) == 1:
         step: Literal["pre"] | None = "pre" if drawstyle == "steps-pre" else None

@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+_ROWS = 18
+"""Up to so many rows of a matrix are high enough for numbers."""
+
+
 @literal_names
 def weights(
     model: Any,
@@ -131,7 +135,7 @@ def heat_map(ax: Any, theme: Theme, found: WeightMatrix, reach: float) -> None:
     ax.set_ylabel(found.rows)
     shape = " × ".join(map(str, found.shape))
     _title(ax, literal(f"{found.name}  {shape}"), theme.ink, TITLE - 0.5)
-    if rows * columns <= 160 and columns <= 15:
+    if rows <= _ROWS and columns <= 15 and rows * columns <= 160:
         write_numbers(ax, drawn, found.matrix, SMALL - 1)
     elif rows * columns <= MARKED:
         mark_negative(ax, drawn, found.matrix, 4)

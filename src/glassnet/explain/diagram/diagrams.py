@@ -109,7 +109,7 @@ def plot_model(
 def drawn(model: Any, shown: Shown, path: str | Path | None = None, **how: Any) -> Diagram:
     """Return the diagram of a model; ``how`` are the arguments of `Drawer`."""
     if not isinstance(model, Model):
-        raise TypeError(f"A diagram is drawn of a model; got {type(model).__name__}: {model!r}.")
+        raise TypeError(f"A diagram is drawn of a model; got {type(model).__name__}.")
     if path is not None:
         check_ending(Path(path))
     drawer = Drawer(plan_of(model, shown), with_names=shown.names, **how)
