@@ -91,11 +91,11 @@ GRADIENTS = [
         "gradients", "are wrong"),
     Fault("derivative of sigmoid at the output", broken(MySigmoid, backward=lambda s, d: (
         d * (1 / (1 + np.exp(-s.Y))) * (1 - 1 / (1 + np.exp(-s.Y))))), (4,), "gradients",
-        "dX is wrong", "dY * self.Y * (1 - self.Y)"),
+        "dX is wrong", "d * self.Y * (1 - self.Y)"),
     Fault("derivative dropped", broken(MyReLU, backward=lambda s, d: d), (4,), "gradients",
-        "dX is wrong", "dY * (self.X > 0)"),
+        "dX is wrong", "d * (self.X > 0)"),
     Fault("softmax entry by entry", broken(MySoftmax, backward=lambda s, d: (
-        d * s.Y * (1 - s.Y))), (4,), "gradients", "dX is wrong", "(dY * self.Y).sum(axis=-1"),
+        d * s.Y * (1 - s.Y))), (4,), "gradients", "dX is wrong", "(d * self.Y).sum(axis=-1"),
     Fault("statistics as constants", broken(MyBatchNorm, backward=lambda s, d: (
         setattr(s, "dgamma", (d * s.N).sum(axis=0)), setattr(s, "dbeta", d.sum(axis=0)),
         d * s.gamma / s.s)[-1]), (3,), "gradients", "dX is wrong; dgamma and dbeta are right"),
@@ -142,13 +142,6 @@ class Forgetful(MyDense):
     def __init__(self, units: int, **kwargs: Any) -> None:
         super().__init__(units, **kwargs)
         self.units = units * 2
-
-
-class Silent(MyDense):
-    """Keeps nothing."""
-
-    def __init__(self, width: int, **kwargs: Any) -> None:
-        super().__init__(width, **kwargs)
 
 
 class Hidden(Layer):
@@ -255,8 +248,6 @@ VALUES = [
         lambda s, d: d), (4,), "order of examples", "in another order"),
     Fault("keeps something else", lambda: Forgetful(3), (4,), "configuration",
         "another configuration", "self.units = units"),
-    Fault("keeps nothing", lambda: Silent(3), (4,), "configuration", "'width'",
-        "self.width = width"),
     Fault("hidden numbers", Hidden, (3,), "configuration", "neither an argument nor a weight"),
     Fault("hidden numbers in a file", Hidden, (3,), "saving", "predicts something else"),
 ]  # fmt: skip

@@ -44,7 +44,7 @@ _GUESSES: dict[str, Any] = {
 
 _SHAPES = ((4,), (6, 6, 2), (6, 2))
 """The shapes of an example that are tried where none is named."""
-_IMAGES, _SEQUENCES = ("conv", "pool", "2d", "image"), ("1d", "sequence")
+_IMAGES, _SEQUENCES = ("conv", "pool", "2d", "image", "flat"), ("1d", "sequence")
 
 
 class CannotCheck(Exception):

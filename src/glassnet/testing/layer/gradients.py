@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from glassnet.explain.doctor.gradient_report import GradientReport, ParameterCheck
-from glassnet.explain.doctor.gradients import check_gradients
+from glassnet.explain.doctor.gradients import check_gradients, true_gradients
 from glassnet.explain.doctor.roles import Role
 from glassnet.explain.doctor.twins import Run, named_weights
 from glassnet.graph.dtypes import is_float
@@ -25,6 +25,8 @@ from glassnet.testing.layer.specimen import Specimen, told
 from glassnet.testing.numerics import Projection
 
 _SHOWN = 3
+_FEW = 2000
+"""The entries of a layer whose gradients are all computed from its values."""
 
 
 @layer_check("gradients")
@@ -85,7 +87,7 @@ def _draws_anew(specimen: Specimen) -> bool:
 
 def _judged(specimen: Specimen, found: GradientReport, training: bool) -> Result:
     if found.ok:
-        said = [_said(c) for c in found.checks]
+        said = _names(found.checks)
         if not said:
             return skipped("there is nothing to differentiate by")
         verb = "are" if len(said) > 1 else "is"
@@ -98,8 +100,9 @@ def _judged(specimen: Specimen, found: GradientReport, training: bool) -> Result
     if found.troubles:
         return failed(f"They can't be checked: {found.troubles[0]}", detail=found)
     wrong = [c for c in found.checks if not c.ok]
-    said = [_said(c) for c in wrong]
-    rest = [_said(c) for c in found.checks if c.ok]
+    names = dict(zip(map(id, found.checks), _names(found.checks), strict=True))
+    said = [names[id(c)] for c in wrong]
+    rest = [names[id(c)] for c in found.checks if c.ok]
     sentence = f"{_listed(said)} {'are' if len(said) > 1 else 'is'} wrong"
     sentence += f"; {_listed(rest)} {'are' if len(rest) > 1 else 'is'} right." if rest else "."
     numbers: list[str] = []
@@ -139,6 +142,15 @@ def _said(check: ParameterCheck) -> str:
     return name if name.startswith("d") and name[1:2].isupper() else f"d{name}"
 
 
+def _names(checks: Sequence[ParameterCheck]) -> list[str]:
+    """What the gradients are called, with their layer's name where others are called so too."""
+    said = [_said(c) for c in checks]
+    return [
+        f"{s} of {c.layer.rpartition('/')[2]!r}" if said.count(s) > 1 else s
+        for s, c in zip(said, checks, strict=True)
+    ]
+
+
 def _listed(names: list[str]) -> str:
     return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
 
@@ -159,22 +171,44 @@ def _numbers(check: ParameterCheck) -> list[str]:
 def _ratios(specimen: Specimen, training: bool) -> list[str]:
     """Where a gradient is the library's times a number, the number."""
     role = specimen.role
-    if role is None or not role.agrees or training not in role.modes or specimen.by_chance:
+    if specimen.by_chance:
         return []
     hints: dict[str, list[str]] = {}
     try:
-        pairs = compared(specimen, role, training)
+        if role is not None and role.agrees and training in role.modes:
+            pairs, near = compared(specimen, role, training), 1e-8
+        else:
+            pairs, near = _beside_true_ones(specimen, training), 1e-6
     except Exception:
         return []  # a gradient that has no shape to compare
     for name, given, right in pairs:
-        factor = ratio(given, right)
-        if factor is not None and abs(factor - 1) > 1e-6:
+        factor = ratio(given, right, near)
+        if factor is not None and abs(factor - 1) > 1e-5:
             said = said_factor(factor, len(flatten(specimen.inputs)[0]))
             hints.setdefault(said, []).append(name)
     return [
         f"{_listed(names)} {'are' if len(names) > 1 else 'is'} {said}."
         for said, names in hints.items()
     ]
+
+
+def _beside_true_ones(
+    specimen: Specimen, training: bool
+) -> list[tuple[str, np.ndarray, np.ndarray]]:
+    """Return (name, the layer's gradient, what its forward alone tells) of a small layer."""
+    run, arrays = specimen.run(training), specimen.arrays()
+    sizes = [a.size for a in (*arrays, *(w.value for w in specimen.layer.trainable_weights))]
+    if isinstance(specimen.inputs, list) or specimen.call or sum(sizes) > _FEW:
+        return []
+    slopes = specimen.slopes(specimen.forward(training))
+    (dX,), own = run.backward(arrays, slopes)
+    rights = true_gradients(specimen.layer, specimen.inputs, upstream=slopes[0], training=training)
+    named = {id(w): name for name, w in named_weights(specimen.layer)}
+    pairs = [
+        (f"d{named[id(w)]}", given, rights[f"d{named[id(w)]}"])
+        for w, given in zip(specimen.layer.trainable_weights, own, strict=True)
+    ]
+    return [*pairs, *([("dX", dX, rights["dX"])] if dX is not None else [])]
 
 
 def compared(
@@ -199,16 +233,17 @@ def compared(
     return pairs
 
 
-def ratio(given: np.ndarray, right: np.ndarray) -> float | None:
-    """Return the number that one array is times the other; None where there is none."""
+def ratio(given: np.ndarray, right: np.ndarray, near: float = 1e-8) -> float | None:
+    """Return the number that one array is times the other, nearly; None where there is none."""
     if given.shape != right.shape or not np.isfinite(given).all() or given.size < 1:
         return None
     square = float(np.vdot(right, right))
     if not square:
         return None
     factor = float(np.vdot(right, given)) / square
-    near = np.abs(given - factor * right).max() <= 1e-8 * max(np.abs(given).max(), 1e-300)
-    return factor if near and factor else (0.0 if not given.any() else None)
+    off = np.abs(given - factor * right).max()
+    agrees = off <= near * max(np.abs(given).max(), 1e-300)
+    return factor if agrees and factor else (0.0 if not given.any() else None)
 
 
 def said_factor(factor: float, m: int) -> str:
@@ -288,7 +323,10 @@ def backward_twice(specimen: Specimen) -> Result:
             found = []
             for turn in range(2):
                 if turn:
-                    own.forward(*arrays, **options)
+                    before = dict(vars(own))
+                    again = np.asarray(own.forward(*arrays, **options))
+                    if not np.allclose(again, y, rtol=1e-9, atol=1e-12, equal_nan=True):
+                        return _remembers(own, before, training)
                 by_inputs = own.backward(slopes.copy())
                 named = {"dX": by_inputs} | {
                     f"d{name}": value
@@ -310,6 +348,26 @@ def backward_twice(specimen: Specimen) -> Result:
                 f"self.{name} = …  # not +=: each call sets it anew" if name != "dX" else "",
             )
     return passed("the second call gives what the first gave")
+
+
+def _remembers(own: Any, before: dict[str, Any], training: bool) -> Result:
+    """Say that forward depends on earlier calls, and on what."""
+    changed = [
+        f"self.{name}"
+        for name, value in vars(own).items()
+        if isinstance(before.get(name), (int, float, np.ndarray))
+        and not np.array_equal(before[name], value)
+    ]
+    what = f" ({', '.join(changed[:3])})" if changed else ""
+    return failed(
+        f"Called twice on the same inputs, forward gives another output: it depends on earlier "
+        f"calls{what}. Each run works on a copy of the layer, so what forward changes is lost.",
+        "class MyLayer(gn.layers.Layer):  # composed of ops, its state is a weight\n"
+        "    def build(self, input_shape):\n"
+        "        self.count = self.add_weight((), 'zeros', trainable=False)\n"
+        "    def call(self, inputs):\n"
+        "        self.count.assign(self.count + 1)",
+    )
 
 
 def _is_array(value: Any) -> bool:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Sequence
 
+import numpy as np
+
+from glassnet.layers import NumpyLayer
+from glassnet.layers.numpy_brick import NumpyForward, _weights_of
 from glassnet.testing.layer.specimen import Specimen
 
 _SLOPES = {
@@ -18,6 +24,18 @@ _SLOPES = {
 
 def backward_of(specimen: Specimen, wrong: Sequence[str] = ()) -> str:
     """Return the lines of a right backward where the brick is one of the well known."""
+    lines = _well_known(specimen, wrong)
+    if not lines:
+        return ""
+    kept = _kept(specimen)
+    missing = [n for n in ("self.X", "self.Y") if n in lines and n not in kept]
+    for generic, own in kept.items():
+        lines = re.sub(rf"(?<![\w.]){re.escape(generic)}(?!\w)", own, lines)
+    told = "".join(f"{name} = {name[-1]}  # in forward\n" for name in missing)
+    return told + lines
+
+
+def _well_known(specimen: Specimen, wrong: Sequence[str]) -> str:
     role = specimen.role if specimen.in_numpy else None
     if role is None or role.convention.said:
         return ""
@@ -65,3 +83,31 @@ def _dense(specimen: Specimen, wrong: Sequence[str]) -> str:
     if not wrong or any(name.startswith("X") for name in wrong):
         lines.append(f"return {dZ} @ self.{kernel.own}{'' if turned else '.T'}")
     return "\n".join(lines)
+
+
+def _kept(specimen: Specimen) -> dict[str, str]:
+    """What a person calls dY, and the attributes that hold input and output, by our names."""
+    layer = specimen.layer
+    if not isinstance(layer, NumpyLayer) or isinstance(specimen.inputs, (list, dict)):
+        return {}
+    weights = tuple(_weights_of(layer))
+    op = NumpyForward(layer, weights, 1, True if True in specimen.modes else None)
+    try:
+        with np.errstate(all="ignore"):
+            own, y = op.run([specimen.inputs, *(w.value for w in weights)])
+    except Exception:
+        return {}
+    found = {}
+    for generic, array in (("self.X", specimen.inputs), ("self.Y", y)):
+        names = [
+            name
+            for name, value in vars(own).items()
+            if isinstance(value, np.ndarray) and np.array_equal(value, array)
+        ]
+        if names:
+            same = generic.removeprefix("self.")
+            found[generic] = f"self.{same if same in names else names[0]}"
+    taken = list(inspect.signature(layer.backward).parameters)
+    if len(taken) == 1 and taken[0] != "dZ":  # dZ is ours, before an activation
+        found["dY"] = taken[0]
+    return found

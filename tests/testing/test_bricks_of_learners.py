@@ -1,0 +1,151 @@
+"""Bricks as learners write them: right ones pass; what is told of wrong ones fits their code."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import glassnet as gn
+from glassnet.layers import NumpyLayer
+from glassnet.testing import check_layer
+
+
+class SigmoidDense(NumpyLayer):
+    """Dense with the activation inside, under names of its own; keeps no argument."""
+
+    def __init__(self, units: int, slope_at: str = "Z", **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.n, self.at = units, slope_at
+
+    def build(self, shape):
+        self.W = self.add_weight((shape[-1], self.n))
+        self.b = self.add_weight((self.n,), "zeros")
+
+    def forward(self, A_prev):
+        self.A_prev = A_prev
+        self.Z = A_prev @ self.W + self.b
+        self.A = 1 / (1 + np.exp(-self.Z))
+        return self.A
+
+    def backward(self, dA):
+        a = 1 / (1 + np.exp(-(self.Z if self.at == "Z" else self.A)))
+        dZ = dA * a * (1 - a)
+        self.dW, self.db = self.A_prev.T @ dZ, dZ.sum(0)
+        return dZ @ self.W.T
+
+
+def test_a_right_brick_that_cannot_be_saved_yet_passes_and_is_told_how():
+    report = check_layer(SigmoidDense(3), input_shape=(4,))
+    assert report.ok, str(report)
+    told = report["configuration"]
+    assert told.verdict == "not applicable"
+    assert "self.units = units, self.slope_at = slope_at" in told.sentence
+    assert report["saving"].verdict == "not applicable"
+
+
+def test_the_mend_speaks_the_names_of_the_brick():
+    mend = check_layer(SigmoidDense(3, "A"), input_shape=(4,))["gradients"].mend
+    assert mend.splitlines() == [
+        "dZ = dA * self.A * (1 - self.A)", "self.dW = self.A_prev.T @ dZ",
+        "self.db = dZ.sum(axis=0)", "return dZ @ self.W.T",
+    ]  # fmt: skip
+
+
+def test_the_mend_says_what_forward_has_to_keep():
+    class Slope(NumpyLayer):
+        def forward(self, X):
+            return np.maximum(X, 0)
+
+        def backward(self, dY):
+            return dY
+
+    mend = check_layer(Slope(), input_shape=(4,))["gradients"].mend
+    assert mend.splitlines() == ["self.X = X  # in forward", "return dY * (self.X > 0)"]
+
+
+def test_a_brick_that_counts_its_calls_is_told_so():
+    class Counter(NumpyLayer):
+        def __init__(self, **kwargs) -> None:
+            super().__init__(**kwargs)
+            self.calls = 0
+
+        def forward(self, X):
+            self.calls += 1
+            return X * self.calls
+
+        def backward(self, dY):
+            return dY * self.calls
+
+    found = check_layer(Counter(), input_shape=(4,))["backward twice"]
+    assert found.verdict == "failed"
+    assert "forward gives another output" in found.sentence
+    assert "(self.calls)" in found.sentence
+
+
+class Head(NumpyLayer):
+    """Attention; the scores' 1/√d may be forgotten on the way back."""
+
+    def __init__(self, scaled: bool, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.scaled = scaled
+
+    def build(self, shape):
+        self.WQ, self.WK = (self.add_weight((shape[-1], 4)) for _ in range(2))
+
+    def forward(self, X):
+        self.X, self.Q, self.K = X, X @ self.WQ, X @ self.WK
+        S = self.Q @ self.K.transpose(0, 2, 1) / 2
+        E = np.exp(S - S.max(-1, keepdims=True))
+        self.A = E / E.sum(-1, keepdims=True)
+        return self.A @ X
+
+    def backward(self, dY):
+        X, A = self.X, self.A
+        dA = dY @ X.transpose(0, 2, 1)
+        dS = A * (dA - (dA * A).sum(-1, keepdims=True)) / (2 if self.scaled else 1)
+        dQ, dK = dS @ self.K, dS.transpose(0, 2, 1) @ self.Q
+        self.dWQ, self.dWK = (np.einsum("bti,btj->ij", X, d) for d in (dQ, dK))
+        return dQ @ self.WQ.T + dK @ self.WK.T + A.transpose(0, 2, 1) @ dY
+
+
+def test_a_factor_is_told_where_the_library_has_no_such_brick():
+    assert check_layer(Head(True), input_shape=(5, 3)).ok
+    found = check_layer(Head(False), input_shape=(5, 3), checks=["gradients"])["gradients"]
+    assert "dWQ and dWK are 2 times what it should be" in found.sentence
+
+
+def test_weights_of_the_same_name_are_told_apart():
+    class Residual(gn.layers.Layer):
+        def __init__(self, **kwargs) -> None:
+            super().__init__(**kwargs)
+            self.first = gn.layers.Dense(4, "relu", name="first")
+            self.second = gn.layers.Dense(4, name="second")
+
+        def call(self, inputs):
+            return inputs + self.second(self.first(inputs))
+
+    report = check_layer(Residual(), input_shape=(4,), checks=["gradients"])
+    assert "dkernel of 'first', dbias of 'first', dkernel of 'second'" in (
+        report["gradients"].sentence
+    )
+
+
+@pytest.mark.parametrize(
+    ("forward", "says"),
+    [
+        (lambda s, X, training=False: X + CHANCE.normal(0, 0.1, X.shape) if training else X,
+         "gn.random.normal"),
+        (lambda s, X, training=False: (
+            X * (CHANCE.random(X.shape) > 0.5) / 0.5 if training else X), "gn.random.dropout"),
+    ],
+    ids=["noise", "dropout"],
+)  # fmt: skip
+def test_draws_of_ones_own_are_answered_with_the_same_kind_of_layer(forward, says):
+    cls = type("MyNoise", (NumpyLayer,), {"forward": forward, "backward": lambda s, d: d})
+    found = check_layer(cls(), input_shape=(6,))["repeatable"]
+    assert found.verdict == "failed"
+    assert says in found.mend
+    assert "class MyNoise(gn.layers.Layer)" in found.mend
+
+
+CHANCE = np.random.default_rng(0)
