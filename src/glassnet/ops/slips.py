@@ -235,10 +235,12 @@ def _convolution() -> Iterator[Slip]:
         "In {where} windows overlap, and each overwrites what the one before gave {dx0}.",
         "add: dX[window] += …", _overlaps_overwritten, 1.0,
     )  # fmt: skip
-    for which, told in (("both", "{dx0} and {dx1}"), ("input", "{dx0}"), ("kernel", "{dx1}")):
+    for which, told in (
+        ("both", "{dx0} and {dx1} are"), ("input", "{dx0} is"), ("kernel", "{dx1} is"),
+    ):  # fmt: skip
         yield Slip(
             "stride ignored in the backward pass",
-            f"In {{where}} {told} is computed as if the kernel moved by 1.",
+            f"In {{where}} {told} computed as if the kernel moved by 1.",
             "the window of output (i, j) starts at (s i, s j), on the way back as well",
             _unstrided(which), 0.95,
         )  # fmt: skip

@@ -12,7 +12,7 @@ import numpy as np
 from glassnet.explain.doctor.diagnosis.case import Case
 from glassnet.explain.doctor.diagnosis.plain import PlainCase
 from glassnet.explain.doctor.diagnosis.reading import backward_order, known_name, read_gradients
-from glassnet.explain.doctor.diagnosis.report import Diagnosis
+from glassnet.explain.doctor.diagnosis.report import Diagnosis, Mistake
 from glassnet.explain.doctor.diagnosis.solving import solved
 from glassnet.explain.doctor.diagnosis.variant import Variant
 from glassnet.explain.doctor.gradients import true_gradients
@@ -174,7 +174,26 @@ def _of_role(
         given[known] = array
         said[known] = name
     ordered = {n: given[n] for n in backward_order(case, given)}
-    return renamed(solved(case, ordered, subject=subject), said)
+    turned = {f"d{w.own}" for w in role.weights if w.how == "transposed"}
+    return _turned(renamed(solved(case, ordered, subject=subject), said), turned)
+
+
+def _turned(found: Diagnosis, names: set[str]) -> Diagnosis:
+    """The diagnosis where some weights lie the other way round than the library's."""
+
+    def told(mistake: Mistake) -> Mistake:
+        if mistake.about not in names:
+            return mistake
+        mend = f"{mistake.about} has the shape of its weight: turn what you have"
+        as_it_is = mistake.kind != "transposed result"
+        return replace(mistake, equation="", mend=mistake.mend if as_it_is else mend)
+
+    rows = tuple(
+        replace(row, shape=row.shape[::-1], should=row.should[::-1]) if row.name in names else row
+        for row in found.rows
+    )
+    explanations = tuple(tuple(map(told, mistakes)) for mistakes in found.explanations)
+    return replace(found, rows=rows, explanations=explanations)
 
 
 # --- a mask -----------------------------------------------------------------------------------
