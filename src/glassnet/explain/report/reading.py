@@ -169,8 +169,6 @@ def _batch(pair: Any, what: str) -> Batch:
     source = source_of(x, y)
     if not isinstance(source, ArraySource):
         raise TypeError(f"{_WHAT}: {what} yields batches; a report looks at arrays, (x, y).")
-    if not source.size:
-        raise ValueError(f"{_WHAT}: {what} holds no example.")
     return source.data
 
 

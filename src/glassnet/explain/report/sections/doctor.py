@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from glassnet.callbacks import History
 from glassnet.explain.doctor.training import Finding, diagnose_training
-from glassnet.explain.report.markup import clean, fold, heading, listing, note, sentence
+from glassnet.explain.report.markup import clean, fold, heading, listing, sentence
 from glassnet.explain.report.subject import Subject
 from glassnet.models.records import sampled
 
@@ -31,7 +31,7 @@ def doctor(subject: Subject) -> Iterator[str]:
     title = f"Looked for and not found: {len(quiet)} ailments"
     yield fold(title, f'<ul class="columns">{items}</ul>')
     for missing in found.unseen:
-        yield note(missing)
+        yield f'<p class="soft">{clean(missing)}</p>'
 
 
 def _finding(number: int, finding: Finding) -> Iterator[str]:

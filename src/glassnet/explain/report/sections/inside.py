@@ -198,7 +198,8 @@ def _maps(subject: Subject) -> Iterator[str]:
     yield heading("One image, and what the layers make of it")
     seen = as_seen(found.image[..., 0] if found.image.shape[-1] == 1 else found.image)
     high, wide = seen.shape[:2]
-    image = tag(seen, f"The first of the {subject.held_name}{told_class}", 6)
+    alt = f"The first of the {subject.held_name}, {high} × {wide} pixels{told_class}"
+    image = tag(seen, alt, 6)
     parts = [figure(image, f"The image, {high} × {wide}{told_class}")]
     for layer in found.layers:
         parts.append(_layer_maps(layer.name, layer.maps))

@@ -33,7 +33,7 @@ def reproduce(subject: Subject) -> Iterator[str]:
         "machine may round differently."
     )
     yield heading("The weights")
-    yield facts("How to tell that they are the same", list(_fingerprints(subject)))
+    yield facts("Fingerprints", list(_fingerprints(subject)))
     file = subject.weights_file.name if subject.weights_file else "model.safetensors"
     yield listing(_CHECK.format(file=file), "How to compute the fingerprint")
 
