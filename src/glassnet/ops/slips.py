@@ -107,6 +107,26 @@ PICK = (
 )  # fmt: skip
 
 
+# --- padding ----------------------------------------------------------------------------------
+def _padded(x: Any, pairs: Any, fill: float = 0.0) -> Any:
+    """The array with its padding; a negative one cuts off what no window reaches."""
+    kept = [slice(max(-lo, 0), n - max(-hi, 0))
+            for (lo, hi), n in zip(pairs, x.shape[1:-1], strict=True)]  # fmt: skip
+    around = [(max(lo, 0), max(hi, 0)) for lo, hi in pairs]
+    return np.pad(x[(slice(None), *kept)], ((0, 0), *around, (0, 0)), constant_values=fill)
+
+
+def _unpadded(wide: Any, pairs: Any, like: Any) -> Any:
+    """What of an array in padded form belongs to the input; 0 where no window reached."""
+    found = np.zeros(np.shape(like))
+    to = [slice(max(-lo, 0), n - max(-hi, 0))
+          for (lo, hi), n in zip(pairs, found.shape[1:-1], strict=True)]  # fmt: skip
+    of = [slice(max(lo, 0), n - max(hi, 0))
+          for (lo, hi), n in zip(pairs, wide.shape[1:-1], strict=True)]  # fmt: skip
+    found[(slice(None), *to)] = wide[(slice(None), *of)]
+    return found
+
+
 # --- convolution ------------------------------------------------------------------------------
 def _flip(kernel: Any) -> Any:
     return np.flip(kernel, tuple(range(kernel.ndim - 2)))
@@ -139,7 +159,7 @@ def _windows(op: Any, g: Any, x: Any, kernel: Any, strides: tuple[int, ...]) -> 
 def _looped(op: Any, g: Any, x: Any, kernel: Any, strides: Any, add: bool) -> tuple[Any, Any]:
     """The backward pass as one writes it in loops, over the places of the output."""
     pairs = op.slide().padding
-    padded = np.pad(x, ((0, 0), *pairs, (0, 0)))
+    padded = _padded(x, pairs)
     back, by_kernel = np.zeros_like(padded), np.zeros_like(kernel)
     sizes = kernel.shape[:-2]
     for place, start in _windows(op, g, x, kernel, strides):
@@ -148,8 +168,7 @@ def _looped(op: Any, g: Any, x: Any, kernel: Any, strides: Any, add: bool) -> tu
         part = np.einsum("mf,...cf->m...c", here, kernel)
         back[at] = back[at] + part if add else part
         by_kernel += np.einsum("m...c,mf->...cf", padded[at], here)
-    inside = tuple(slice(lo, n - hi) for (lo, hi), n in zip(pairs, padded.shape[1:-1], strict=True))
-    return back[(slice(None), *inside)], by_kernel
+    return _unpadded(back, pairs, x), by_kernel
 
 
 def _plain(op: Any) -> bool:
@@ -190,14 +209,11 @@ def _moved_back(by: int, where: str) -> Any:
         if not _plain(op) or all(k == 1 for k in kernel.shape[:-2]):
             return RIGHT, RIGHT
         pairs = op.slide().padding
-        padded = np.pad(x, ((0, 0), *pairs, (0, 0)))
+        padded = _padded(x, pairs)
         flat = type(op)(op.strides, ((0, 0),) * len(pairs), op.dilation, op.groups)
         wide, _ = _rule(flat, g, y, padded, kernel)
         wide = _shifted(wide, (by,) * len(pairs))
-        inside = tuple(
-            slice(lo, n - hi) for (lo, hi), n in zip(pairs, wide.shape[1:-1], strict=True)
-        )
-        back = wide[(slice(None), *inside)]
+        back = _unpadded(wide, pairs, x)
         read = _rule(flat, g, y, _shifted(padded, (by,) * len(pairs)), kernel)[1]
         return (RIGHT if where == "kernel" else back), (RIGHT if where == "input" else read)
 
@@ -259,7 +275,7 @@ CONVOLUTION = tuple(_convolution())
 
 # --- pooling ----------------------------------------------------------------------------------
 def _cells(op: Any, x: Any, y: Any, fill: float) -> tuple[Any, list[tuple[slice, ...]]]:
-    padded = np.pad(x, ((0, 0), *op.pairs, (0, 0)), constant_values=fill)
+    padded = _padded(x, op.pairs, fill)
     return padded, [
         (slice(None), *(slice(o, o + (n - 1) * s + 1, s)
                         for o, n, s in zip(offset, y.shape[1:-1], op.strides, strict=True)))
@@ -273,10 +289,7 @@ def _collected(op: Any, x: Any, y: Any, share: Any) -> Any:
     found = np.zeros(padded.shape)
     for number, cell in enumerate(cells):
         found[cell] += share(padded, cell, number)
-    inside = tuple(
-        slice(lo, n - hi) for (lo, hi), n in zip(op.pairs, found.shape[1:-1], strict=True)
-    )
-    return found[(slice(None), *inside)]
+    return _unpadded(found, op.pairs, x)
 
 
 def _hits(op: Any, x: Any, y: Any) -> Any:
