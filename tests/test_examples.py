@@ -78,6 +78,17 @@ def test_accuracy(name: str, least: float) -> None:
     assert load(name).main() >= least
 
 
+def test_the_doctor_finds_what_a_layer_by_hand_forgot(capsys: pytest.CaptureFixture[str]) -> None:
+    before, after, accuracies = load("doctor").main()
+    assert before.kinds[0] == "1/m missing"
+    assert after.ok
+    assert "right, to" in capsys.readouterr().out
+    library = accuracies["the library's Dense"]
+    assert library > 0.92
+    assert accuracies["my brick"] == pytest.approx(library, abs=0.005)
+    assert accuracies["by hand"] == pytest.approx(library, abs=0.005)
+
+
 def test_every_example_is_tested() -> None:
     text = Path(__file__).read_text()
     assert [p.stem for p in EXAMPLES.glob("*.py") if f'"{p.stem}"' not in text] == []
