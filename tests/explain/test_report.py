@@ -7,6 +7,7 @@ import io
 import os
 import re
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -246,7 +247,7 @@ def test_the_page_needs_nothing_and_reads_well(which: str, request: pytest.Fixtu
     levels = [level for level, _ in page.headings]
     assert levels[0] == 1
     assert levels.count(1) == 1
-    assert all(b <= a + 1 for a, b in zip(levels, levels[1:], strict=False))
+    assert all(b <= a + 1 for a, b in pairwise(levels))
     assert all(words.strip() for _, words in page.headings)
     assert page.all("html")[0]["lang"] == "en"
     assert [t for t, _ in page.tags if t in ("header", "nav", "main", "footer")] == [
@@ -302,7 +303,12 @@ def test_it_can_be_reproduced(bars: Any, tmp_path: Path) -> None:
     program = told.replace("epochs=4", "epochs=4, verbose=0").replace(
         "model.evaluate(x_test, y_test)", ""
     )
-    names = {"x_train": TRAIN[0], "y_train": TRAIN[1], "x_test": TEST[0], "y_test": TEST[1]}
+    names: dict[str, Any] = {
+        "x_train": TRAIN[0],
+        "y_train": TRAIN[1],
+        "x_test": TEST[0],
+        "y_test": TEST[1],
+    }
     exec(program, names)
     for a, b in zip(names["model"].get_weights(), model.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
@@ -349,7 +355,7 @@ def test_a_model_of_ones_own(tmp_path: Path) -> None:
             super().__init__()
             self.dense = gn.layers.Dense(1)
 
-        def call(self, inputs: Any) -> Any:
+        def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
             return self.dense(inputs)
 
     model = Own()
@@ -359,6 +365,24 @@ def test_a_model_of_ones_own(tmp_path: Path) -> None:
     assert page.table("Loss and metrics").named("loss")["given examples"] == model.evaluate(
         x, x.sum(axis=1), verbose=0
     )
+
+
+def test_outputs_that_are_not_numbers(tmp_path: Path) -> None:
+    model = convolutional()
+    model.set_weights([w * np.nan for w in model.get_weights()])
+    page = Page(report(model, TEST, tmp_path / "p.html"))
+    assert np.isnan(page.table("Loss and metrics").named("loss")["given examples"] or 0)
+    assert any("hold NaN for 60 of 60 examples" in text for text in page.notes)
+
+
+def test_shares_are_a_regression(tmp_path: Path) -> None:
+    """What an autoencoder gives back is no yes or no, though it ends in a sigmoid."""
+    x = np.random.default_rng(0).uniform(size=(20, 6)).astype(np.float32)
+    model = gn.Sequential([gn.Input((6,)), gn.layers.Dense(6, "sigmoid")])
+    model.compile("sgd", "mse")
+    page = Page(report(model, (x, x), tmp_path / "p.html", sections=["evaluation"]))
+    assert len(page.table("Errors").rows) == 7
+    assert not page.notes
 
 
 def test_without_matplotlib(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,13 +84,16 @@ def note(text: str) -> str:
 def why(error: BaseException) -> str:
     """Return what an error says, in its first sentence, with a full stop.
 
-    >>> why(ValueError("The model has no loss. Call compile(loss='mse') first."))
+    >>> why(ValueError("roc: the model has no loss. Call compile(loss='mse') first."))
     'The model has no loss.'
     """
     message = " ".join(str(error.args[0] if error.args else error).split())
     if not message:
         return f"{type(error).__name__}."
+    message = re.sub(r"^[a-z_]+: (?=\w)", "", message)  # who says it is no concern of the reader
     first = re.split(r"(?<=[.!?])\s+(?=[A-Z])", message)[0]
+    if re.match("[a-z]{2}", first):  # no symbol, such as y
+        first = first[0].upper() + first[1:]
     if len(first) > _MOST_WORDS:
         first = first[: _MOST_WORDS - 1].rsplit(" ", 1)[0] + " …"
     return first if first[-1] in ".!?…" else first + "."

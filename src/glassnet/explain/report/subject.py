@@ -85,10 +85,10 @@ class Subject:
     def verdicts(self) -> list[Verdict]:
         """What the model says of the held-out examples, one verdict an output."""
         if self.model._network is not None and len(self.model.output_names) == 1:
-            said = self._scores(0)
+            truth = np.asarray(flatten(self.held.y)[0])
+            said = self._scores(0, truth)
             outputs = self.model.predict(self.held.x, verbose=0) if said is None else said.outputs
-            truth = flatten(self.held.y)[0]
-            return [Verdict("", np.asarray(truth), flatten(outputs)[0], said)]
+            return [Verdict("", truth, flatten(outputs)[0], said)]
         predicted = self.model.predict(self.held.x, verbose=0)
         names = self.model.names_of_outputs(predicted)
         arrays = flatten(predicted)
@@ -101,10 +101,14 @@ class Subject:
             if truth is None:
                 continue
             named = name if several else ""
-            found.append(Verdict(named, np.asarray(truth), array, self._scores(place)))
+            targets = np.asarray(truth)
+            found.append(Verdict(named, targets, array, self._scores(place, targets)))
         return found
 
-    def _scores(self, place: int) -> Scores | None:
+    def _scores(self, place: int, truth: np.ndarray) -> Scores | None:
+        """How an output is read as classes; None where it, or its targets, are numbers."""
+        if truth.dtype.kind == "f" and not (truth == np.floor(truth)).all():
+            return None  # shares, such as the pixels that an autoencoder gives back
         try:
             return scores(self.model, self.held.x, output=place)
         except NoScores:

@@ -31,6 +31,10 @@ def evaluation(subject: Subject) -> Iterator[str]:
     elif "training" in subject.held_name:
         yield sentence("The network was trained on these: how it does on others is not known.")
     yield _measures(subject)
+    yield attempted("A closer look", partial(_verdicts, subject))
+
+
+def _verdicts(subject: Subject) -> Iterator[str]:
     for verdict in subject.verdicts:
         if verdict.output:
             yield heading(f"Output {verdict.output}")

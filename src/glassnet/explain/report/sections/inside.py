@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -26,7 +27,7 @@ from glassnet.explain.report.markup import (
     value,
 )
 from glassnet.explain.report.subject import Subject
-from glassnet.inspection.distributions import LayerDistribution
+from glassnet.inspection.distributions import Distributions, LayerDistribution
 from glassnet.layers import Conv2D, Dense
 from glassnet.models.naming import layers_within
 from glassnet.nest import flatten, map_structure
@@ -34,6 +35,8 @@ from glassnet.nest import flatten, map_structure
 EXAMPLES = 256
 """Of so many examples the signals are looked at."""
 _TILES = 32
+_ROWS = 12
+"""So many layers the picture of the signals has at most."""
 _DENSE = 120
 """Up to so many weights a dense network is drawn as nodes and edges."""
 _COLOURS = "pale where it is positive, dark blue where it is negative, grey where it is 0"
@@ -241,10 +244,12 @@ def _signals(subject: Subject) -> Iterator[str]:
         raise CannotTell("Some signals are not finite.")
     yield heading("What runs through the layers")
     alt = "Histograms of the activations and the derivatives of each layer. " + " ".join(
-        f"{layer.name}: {_spread(layer)}." for layer in found.outputs
+        f"{layer.name}: {_spread(layer)}." for layer in _some(found).outputs
     )
-    drawn = picture(lambda theme: plots.distributions(found, theme=theme), alt, subject.theme)
-    yield figure(scrolled(drawn, "Distributions of the signals"))
+    shown = _some(found)
+    drawn = picture(lambda theme: plots.distributions(shown, theme=theme), alt, subject.theme)
+    few = f"{_ROWS} of {len(found.outputs)} layers." if shown is not found else ""
+    yield figure(scrolled(drawn, "Distributions of the signals"), few)
     gradients = {layer.name: layer for layer in found.gradients}
     rows = []
     for layer in found.outputs:
@@ -267,6 +272,16 @@ def _signals(subject: Subject) -> Iterator[str]:
         "learns nothing; a saturated entry passes hardly any derivative."
     )
     yield fold("The signals in numbers", table("Activations, layer by layer", header, rows), "data")
+
+
+def _some(found: Distributions) -> Distributions:
+    """The first and the last layers, where there are more than a picture holds."""
+    if len(found.outputs) <= _ROWS:
+        return found
+    outputs = (*found.outputs[: _ROWS // 2], *found.outputs[-_ROWS // 2 :])
+    names = {layer.name for layer in outputs}
+    gradients = tuple(layer for layer in found.gradients if layer.name in names)
+    return replace(found, outputs=outputs, gradients=gradients)
 
 
 def _spread(layer: LayerDistribution) -> str:

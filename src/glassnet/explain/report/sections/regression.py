@@ -12,7 +12,6 @@ from glassnet.explain.report.markup import (
     counted,
     figure,
     heading,
-    note,
     sentence,
     table,
     told,
@@ -41,7 +40,7 @@ def regression(subject: Subject, verdict: Verdict) -> Iterator[str]:
     for i in range(min(len(found.names), _DRAWN)):
         yield from _pictures(found, i)
     if len(found.names) > _DRAWN:
-        yield note(f"The first {_DRAWN} of {len(found.names)} outputs are drawn.")
+        yield sentence(f"The first {_DRAWN} of {len(found.names)} outputs are drawn.")
 
 
 def _errors(found: Residuals) -> str:
