@@ -57,6 +57,7 @@ class Evaluation:
                 self._values[id(node)] = wide(node.value)
                 self._leaves.append(node)
         self._behind: dict[tuple[int, ...], list[Task]] = {}
+        self._functions: Mapping[int, Callable[..., Any]] = {}
         self._kept: list[Tensor] = []
         """The nodes that have values: an id is a node's own only as long as the node lives."""
 
@@ -89,7 +90,8 @@ class Evaluation:
     def _task(self, node: Tensor) -> Task:
         assert node.op is not None
         op = wide_op(node).bind(self.sizes)
-        return partial(_wide_value, op), tuple(map(id, node.inputs)), id(node)
+        function = self._functions.get(id(node), partial(_wide_value, op))
+        return function, tuple(map(id, node.inputs)), id(node)
 
     def shape(self, shape: Shape) -> tuple[int, ...]:
         """Return a shape with the sizes of this batch."""
@@ -138,9 +140,19 @@ class Evaluation:
         other._kept = [*self._kept, *leaves]
         return other
 
-    def with_leaves(self, leaves: Mapping[Tensor, np.ndarray]) -> Evaluation:
-        """Return the evaluation with other values of some leaves; all else is computed anew."""
+    def with_leaves(
+        self,
+        leaves: Mapping[Tensor, np.ndarray],
+        functions: Mapping[int, Callable[..., Any]] | None = None,
+    ) -> Evaluation:
+        """Return the evaluation with other values of some leaves; all else is computed anew.
+
+        Args:
+            leaves: the values.
+            functions: what to compute in the place of a node's op, by the node's id.
+        """
         other = copy(self)
+        other._functions = functions or {}
         other._values = {id(STEP): self._values[id(STEP)]}
         other._behind, other._kept = {}, []
         for leaf in self._leaves:

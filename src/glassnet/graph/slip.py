@@ -27,6 +27,7 @@ class Slip:
             where it is right, None where nothing goes back.
         weight: how unusual the mistake is: of two that explain the same arrays, the lighter one
             is named first.
+        value: ``value(op, *inputs)``, what the wrong forward pass gives; None where it is right.
         harmless: whether the result is as good: the mathematics leaves a choice there.
     """
 
@@ -35,4 +36,5 @@ class Slip:
     mend: str
     way: Callable[..., tuple[Any, ...]]
     weight: float = 1.0
+    value: Callable[..., Any] | None = None
     harmless: bool = False

@@ -220,6 +220,60 @@ def _moved_back(by: int, where: str) -> Any:
     return way
 
 
+def _repeated(which: str) -> Any:
+    """g enlarged by repeating each entry, where zeros belong between them."""
+
+    def way(op: Any, g: Any, y: Any, x: Any, kernel: Any) -> tuple[Any, Any]:
+        if not _plain(op) or all(s == 1 for s in op.strides):
+            return RIGHT, RIGHT
+        pairs = op.slide().padding
+        padded = _padded(x, pairs)
+        for axis, s in enumerate(op.strides, 1):
+            places = padded.shape[axis] - kernel.shape[axis - 1] + 1
+            g = np.repeat(g, s, axis=axis).take(range(min(places, g.shape[axis] * s)), axis=axis)
+        flat = type(op)((1,) * len(op.strides), ((0, 0),) * len(pairs), op.dilation, op.groups)
+        wide, by_kernel = _rule(flat, g, y, padded, kernel)
+        back = _unpadded(wide, pairs, x)
+        return (RIGHT if which == "kernel" else back), (RIGHT if which == "input" else by_kernel)
+
+    return way
+
+
+def _as_it_is(op: Any, g: Any, y: Any, x: Any, kernel: Any) -> tuple[Any, Any]:
+    return RIGHT, RIGHT
+
+
+def _turned_forward(op: Any, x: Any, kernel: Any) -> Any:
+    return op.value(np, x, _flip(kernel))
+
+
+def _beside(op: Any, x: Any, by: int) -> tuple[Any, Any]:
+    """The padded input one cell beside, and the op that takes it without padding."""
+    pairs = op.slide().padding
+    flat = type(op)(op.strides, ((0, 0),) * len(pairs), op.dilation, op.groups)
+    return flat, _shifted(_padded(x, pairs), (by,) * len(pairs))
+
+
+def _padded_beside(by: int) -> tuple[Any, Any]:
+    """A forward pass whose padding stands one cell beside, and its derivative."""
+
+    def value(op: Any, x: Any, kernel: Any) -> Any:
+        if all(lo <= 0 and hi <= 0 for lo, hi in op.slide().padding):
+            return op.value(np, x, kernel)
+        flat, moved = _beside(op, x, by)
+        return flat.value(np, moved, kernel)
+
+    def way(op: Any, g: Any, y: Any, x: Any, kernel: Any) -> tuple[Any, Any]:
+        pairs = op.slide().padding
+        if all(lo <= 0 and hi <= 0 for lo, hi in pairs):
+            return RIGHT, RIGHT
+        flat, moved = _beside(op, x, by)
+        wide, by_kernel = _rule(flat, g, y, moved, kernel)
+        return _unpadded(_shifted(wide, (-by,) * len(pairs)), pairs, x), by_kernel
+
+    return value, way
+
+
 def _convolution() -> Iterator[Slip]:
     flipped = "kernel not flipped"
     yield Slip(
@@ -259,6 +313,32 @@ def _convolution() -> Iterator[Slip]:
             f"In {{where}} {told} computed as if the kernel moved by 1.",
             "the window of output (i, j) starts at (s i, s j), on the way back as well",
             _unstrided(which), 0.95,
+        )  # fmt: skip
+    for which, told in (("both", "{dx0} and {dx1}"), ("input", "{dx0}"), ("kernel", "{dx1}")):
+        yield Slip(
+            "stride ignored in the backward pass",
+            f"In {{where}} {told} is computed with {{dy}} enlarged by repeating its entries.",
+            "zeros stand between the entries of an enlarged {dy}: the window of output (i, j) "
+            "starts at (s i, s j)", _repeated(which), 1.0,
+        )  # fmt: skip
+    for wrong, told in ((_as_it_is, "in the forward pass alone"),
+                        (_both_flipped, "in the forward pass")):  # fmt: skip
+        yield Slip(
+            "correlation for convolution",
+            f"In {{where}} the kernel {{x1}} is turned by 180° {told}: a layer of the library "
+            "computes the correlation, without turning it.",
+            "use one of the two throughout: y = corr(X, K), dK = corr(X, dY), dX = fullconv(dY, K)",
+            wrong, 1.1, _turned_forward,
+        )  # fmt: skip
+    for by in (1, -1):
+        value, way = _padded_beside(by)
+        yield Slip(
+            "padding off by one",
+            "In {where} the padding of the forward pass stands one cell beside: "
+            f"one more {'in front' if by > 0 else 'behind'}, one less on the other side; so {{dx0}}"
+            " and {dx1} are those of another layer.",
+            "with padding same, the odd cell stands behind, and a stride needs fewer of them",
+            way, 1.15, value,
         )  # fmt: skip
     for by, which in product((1, -1), ("both", "input", "kernel")):
         told = {"both": "{dx0} and {dx1} are", "input": "{dx0} is", "kernel": "{dx1} is"}[which]

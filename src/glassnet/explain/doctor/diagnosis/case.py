@@ -270,8 +270,9 @@ class Case:
         """
         walk = self.walk
         try:
-            if variant is not None and (variant.changes or variant.moved):
-                values = self.values.with_leaves(variant.moved) if variant.moved else None
+            if variant is not None and (variant.changes or variant.moved or variant.forward):
+                anew = variant.moved or variant.forward
+                values = self.values.with_leaves(variant.moved, variant.forward) if anew else None
                 walk = walk.changed(variant.changes, values)
             found = {name: np.asarray(walk[self.by_derivative[name]]) for name in names}
             for after in variant.after if variant is not None else ():

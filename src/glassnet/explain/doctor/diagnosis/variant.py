@@ -29,6 +29,8 @@ class Variant:
         about: the name of the first derivative that is wrong, ``"dZ2"``.
         changes: the rules that are replaced.
         moved: leaves that have other values.
+        forward: functions of the inputs, in the place of the ops of nodes, by the node's id: for
+            mistakes in the forward pass.
         after: what is done to the finished gradients.
         weight: how unusual it is.
         harmless: whether the result is as good: another choice where the mathematics leaves one.
@@ -43,6 +45,7 @@ class Variant:
     about: str
     changes: Changes = field(default_factory=Changes)
     moved: Mapping[Tensor, np.ndarray] = field(default_factory=dict)
+    forward: Mapping[int, Callable[..., np.ndarray]] = field(default_factory=dict)
     after: tuple[After, ...] = ()
     weight: float = 1.0
     harmless: bool = False
@@ -54,8 +57,11 @@ class Variant:
         changes = self.changes + other.changes
         if changes is None or set(self.moved) & set(other.moved):
             return None
+        if self.forward.keys() & other.forward.keys():
+            return None
         return replace(
             self, changes=changes, moved={**self.moved, **other.moved},
+            forward={**self.forward, **other.forward},
             after=self.after + other.after, weight=self.weight + other.weight,
         )  # fmt: skip
 

@@ -53,7 +53,36 @@ def _of_mask(case: Case, node: Tensor, mask: Tensor, source: Tensor) -> Iterator
             f"In {where} what goes back is masked, but not divided by the probability of keeping.",
             right, dx, way(lambda d: d / scale), weight=1.0, groups=("unscaled",),
         )  # fmt: skip
+        yield from _of_forward(node, source, mask, scale, where, right, dx)
     yield Variant(
         "dropout mask turned around", f"In {where} the mask keeps what was dropped.", right, dx,
         way(lambda d: (d == 0) * (scale or 1.0)), weight=1.4, groups=("turned",),
     )  # fmt: skip
+
+
+def _of_forward(
+    node: Tensor, source: Tensor, mask: Tensor, scale: float, where: str, right: str, dx: str
+) -> Iterator[Variant]:
+    """Masks that are scaled wrongly in the forward pass, with the same or the right one behind."""
+    def variant(kind: str, told: str, by: float, back: bool) -> Variant:
+        def value(*inputs: np.ndarray) -> np.ndarray:
+            return np.asarray(inputs[0] * inputs[1] * by)
+
+        def sent(walk: Walk, g: np.ndarray) -> list[Part]:
+            return [(source, g * walk.values[mask] * by)]
+
+        return Variant(
+            kind, f"In {where} {told}", f"multiply by D once, scale and all; then {right}", dx,
+            Changes(ways={id(node): sent}) if back else Changes(), forward={id(node): value},
+            weight=1.1 if back else 1.2, groups=(told,),
+        )  # fmt: skip
+
+    for back, which in ((True, "both passes"), (False, "the forward pass")):
+        yield variant(
+            "dropout scaled twice", f"{which} divide{'s' * (not back)} by the probability of "
+            "keeping twice.", scale, back,
+        )  # fmt: skip
+        yield variant(
+            "dropout not scaled", "what is kept is not divided by the probability of keeping, "
+            f"in {which}.", 1 / scale, back,
+        )  # fmt: skip

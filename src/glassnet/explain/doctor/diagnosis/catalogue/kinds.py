@@ -97,6 +97,7 @@ KINDS: dict[str, dict[str, str]] = {
         "dropout mask missing in the backward pass": "dX = dY ⊙ D",
         "dropout scaled twice": "D has the 1/keep in it, once",
         "dropout not scaled in the backward pass": "D has the 1/keep in it",
+        "dropout not scaled": "what is kept is divided by the probability of keeping",
         "dropout mask turned around": "D is 0 where something was dropped",
     },
     "Regularisation": {

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -26,8 +27,15 @@ def of_ops(case: Case, names: list[str]) -> Iterator[Variant]:
             about = _about(case, node, slip)
             yield Variant(
                 slip.kind, known[0], known[1], about, Changes(ways={id(node): Slipped(node, slip)}),
-                weight=slip.weight, harmless=slip.harmless, groups=(slip.mend,),
+                forward=_forward(case, node, slip), weight=slip.weight, harmless=slip.harmless,
+                groups=(slip.sentence,),
             )  # fmt: skip
+
+
+def _forward(case: Case, node: Tensor, slip: Slip) -> dict[int, Callable[..., np.ndarray]]:
+    if slip.value is None:
+        return {}
+    return {id(node): partial(slip.value, wide_op(node).bind(case.values.sizes))}
 
 
 @dataclass(frozen=True, eq=False)
