@@ -64,6 +64,7 @@ def _of_forward(
     node: Tensor, source: Tensor, mask: Tensor, scale: float, where: str, right: str, dx: str
 ) -> Iterator[Variant]:
     """Masks that are scaled wrongly in the forward pass, with the same or the right one behind."""
+
     def variant(kind: str, told: str, by: float, back: bool) -> Variant:
         def value(*inputs: np.ndarray) -> np.ndarray:
             return np.asarray(inputs[0] * inputs[1] * by)

@@ -52,6 +52,11 @@ class End:
         return values[self.A] if self.inner is None else self.inner(values[self.Z])
 
     @property
+    def each(self) -> float:
+        """What the loss divides by where it is a mean over the outputs as well."""
+        return self.share * self.y.shape[-1]
+
+    @property
     def is_distribution(self) -> bool:
         """Whether several outputs share one probability."""
         return self.y.shape[-1] > 1
@@ -164,30 +169,37 @@ def _of_end(case: Case, end: End) -> Iterator[tuple[Variant, Wrong]]:
     def z(walk: Walk) -> np.ndarray:
         return walk.values[end.Z]
 
-    def again(function: Function, walk: Walk) -> np.ndarray:
-        return np.asarray((function(a(walk)) - y) / share)
+    def again(function: Function, by: float, walk: Walk) -> np.ndarray:
+        return np.asarray((function(a(walk)) - y) / by)
 
-    def again_and_back(function: Function, walk: Walk) -> np.ndarray:
-        return _through(case, end, _back(function, a(walk), again(function, walk)))
+    def again_and_back(function: Function, by: float, walk: Walk) -> np.ndarray:
+        return _through(case, end, again(function, by, walk))
 
-    yield variant(
-        "cross-entropy's simplification with the wrong activation",
+    simplified = "cross-entropy's simplification with the wrong activation"
+    told_of = (
         f"d{Z} = {A} − {Y} holds for a cross-entropy behind its own activation (softmax or "
         "sigmoid); here loss and activation are others, and the derivative of the activation is "
-        "missing.", f"multiply: d{Z} = d{A} ⊙ g′({Z}), with d{A} the derivative of this loss",
+        "missing."
+    )
+    mend_of = f"multiply: d{Z} = d{A} ⊙ g′({Z}), with d{A} the derivative of this loss"
+    yield variant(
+        simplified, told_of, mend_of,
         lambda w: (a(w) - y) / share, 0.9,
     )  # fmt: skip
+    if end.each != share:
+        yield variant(
+            simplified, told_of, mend_of,
+            lambda w: (a(w) - y) / end.each, 0.95,
+        )  # fmt: skip
     for twice, name in ((_softmax, "softmax"), (_sigmoid, "sigmoid")):
         kind = f"{name} applied twice"
         mend = (
             f"apply {name} once: in the last layer, or in the loss (from_logits=True), not in both"
         )
         told = f"{name} is applied to {A}, which is its value already."
-        yield variant(kind, told, mend, partial(again, twice), 1.0)
-        yield variant(
-            kind, told, mend,
-            partial(again_and_back, twice), 1.1,
-        )  # fmt: skip
+        each = share if name == "softmax" else end.each
+        yield variant(kind, told, mend, partial(again, twice, each), 1.0)
+        yield variant(kind, told, mend, partial(again_and_back, twice, each), 1.1)
     if not np.array_equal(end.predicted(case.values), case.values[end.Z]):
         yield variant(
             "last activation left out",
@@ -278,7 +290,7 @@ def _of_fused(
             f"d{Z} = {A} − Y", lambda w: -y / a(w) / share, 1.0,
         )  # fmt: skip
         return
-    per = share * y.shape[-1]
+    per = end.each
     yield variant(
         "half of the binary cross-entropy",
         f"The term (1 − y) log(1 − a) is left out: d{A} = −Y / {A}.",
@@ -339,10 +351,3 @@ def _softmax(z: np.ndarray) -> np.ndarray:
 
 def _sigmoid(z: np.ndarray) -> np.ndarray:
     return np.asarray(1 / (1 + np.exp(-z)))
-
-
-def _back(function: Function, z: np.ndarray, g: np.ndarray) -> np.ndarray:
-    a = function(z)
-    if function is _softmax:
-        return np.asarray(a * (g - (g * a).sum(-1, keepdims=True)))
-    return np.asarray(g * a * (1 - a))

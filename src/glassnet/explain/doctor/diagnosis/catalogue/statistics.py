@@ -9,6 +9,8 @@ import numpy as np
 from glassnet.explain.doctor.diagnosis.case import Case
 from glassnet.explain.doctor.diagnosis.variant import Variant
 from glassnet.explain.doctor.diagnosis.walk import Changes, Given, Part, Walk
+from glassnet.explain.evaluation import wide_op
+from glassnet.explain.recorded import Call
 from glassnet.graph.tensor import Tensor
 
 MEAN, VARIANCE = "mu", "V"
@@ -41,6 +43,8 @@ def of_statistics(case: Case, names: list[str]) -> Iterator[Variant]:
                     groups=(told,),
                 )  # fmt: skip
         yield from _of_scale(case, within, where, about)
+        if len(variance) == 1 and variance[0].op is not None:
+            yield from _unbiased(case, call, variance[0], where, about)
         yield from _of_axes(case, within, where, source)
 
 
@@ -86,6 +90,35 @@ def _back(hat: Tensor, sigma: Tensor, axes: tuple[int, ...]) -> Given:
         return np.asarray((g - mean - x * along) / walk.values[sigma])
 
     return given
+
+
+def _unbiased(
+    case: Case, call: Call, variance: Tensor, where: str, about: str
+) -> Iterator[Variant]:
+    """A variance that is divided by n − 1, as that of a sample is."""
+    n = case.values[call.inputs[0]].size / max(case.values[variance].size, 1)
+    if n < 2:
+        return
+    op, by = wide_op(variance).bind(case.values.sizes), n / (n - 1)
+
+    def value(*inputs: np.ndarray) -> np.ndarray:
+        return np.asarray(by * op.value(np, *inputs))
+
+    def sent(walk: Walk, g: np.ndarray) -> list[Part]:
+        return [(t, by * p) for t, p in walk.rule(variance, g)]
+
+    for told, forward, back in (
+        ("throughout", True, True),
+        ("in the forward pass, and by n in the backward pass", True, False),
+        ("in the backward pass, and by n in the forward pass", False, True),
+    ):
+        yield Variant(
+            "m − 1 for m",
+            f"In {where} the sum of squares is divided by n − 1 {told}; a layer of the library "
+            "divides by n.", "take X.var(axis=0), without ddof=1", about,
+            Changes(ways={id(variance): sent} if back else {}),
+            forward={id(variance): value} if forward else {}, weight=1.1, groups=(told,),
+        )  # fmt: skip
 
 
 def _of_scale(case: Case, within: list[Tensor], where: str, about: str) -> Iterator[Variant]:
