@@ -1,7 +1,8 @@
 """How often the doctor names the right mistake: 30 and more kinds, 20 random networks each.
 
 ``python -m benchmarks.doctor_mistakes`` prints the table of `docs/doctor.md`; ``--write`` puts it
-there. The networks and their mistakes are written by hand in `benchmarks/learners`.
+there, beside the catalogue (``--kinds`` writes that alone). A number says how many networks of a
+kind are tried. The networks and their mistakes are written by hand in `benchmarks/learners`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,6 +29,7 @@ from benchmarks.learners.bricks import (
     MaxPool,
 )
 from benchmarks.learners.network import Learner, build
+from glassnet.explain.doctor.diagnosis.catalogue.kinds import KINDS
 
 
 @dataclass(frozen=True)
@@ -242,12 +245,46 @@ def table(count: int = 20) -> str:
     return "\n".join(lines)
 
 
+def alarms(count: int = 200) -> str:
+    """Return in a sentence how many correct networks are called wrong."""
+    wrong = [seed for seed in range(count) if not correct(seed)]
+    print(wrong, file=sys.stderr)
+    return f"False alarms over {count} correct networks: {len(wrong)}."
+
+
+def kinds() -> str:
+    """Return the catalogue as Markdown, a table a family."""
+    parts = []
+    for family, members in KINDS.items():
+        lines = [f"**{family}**", "", "| the mistake | the rule |", "| --- | --- |"]
+        lines += [f"| {kind} | {_cell(rule)} |" for kind, rule in members.items()]
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def write(name: str, text: str) -> None:
+    """Put a text between the markers of its name in `docs/doctor.md`."""
+    page = Path(__file__).parents[1] / "docs" / "doctor.md"
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    before, rest = page.read_text().split(begin)
+    page.write_text(f"{before}{begin}\n{text}\n{end}{rest.split(end)[1]}")
+
+
 def main() -> None:
     start = time.perf_counter()
     count = int(next((a for a in sys.argv[1:] if a.isdigit()), 20))
-    print(table(count))
-    alarms = [seed for seed in range(200) if not correct(seed)]
-    print(f"\nFalse alarms over 200 correct networks: {len(alarms)}.")
+    if "--kinds" in sys.argv:
+        write("kinds", kinds())
+        return
+    results = f"{table(count)}\n\n{alarms()}"
+    print(results)
+    if "--write" in sys.argv:
+        write("kinds", kinds())
+        write("results", results)
     print(f"{time.perf_counter() - start:.0f} s", file=sys.stderr)
 
 

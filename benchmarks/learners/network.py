@@ -169,12 +169,12 @@ def build(rng: np.random.Generator, kind: str, wish: str = "") -> Learner:
     width = int(rng.integers(3, 6))
     made: list[Any] = []
     if kind == "ties":  # whole numbers, so that entries of a window are often equal
-        X = rng.integers(0, 2, size=(m, 6, 6, 1)).astype(float)
+        X: Array = rng.integers(0, 2, size=(m, 6, 6, 1)).astype(float)
         made = [L.Conv2D(2, 3), L.MaxPooling2D(2), L.Flatten()]
         shape = X.shape[1:]
     elif kind in ("conv", "average"):
         c, f = int(rng.integers(1, 3)), int(rng.integers(2, 4))
-        X: Array = rng.normal(size=(m, 8, 8, c))
+        X = rng.normal(size=(m, 8, 8, c))
         stride, same = int(rng.choice([1, 2])), bool(rng.integers(0, 2))
         made = [
             L.Conv2D(f, 3, strides=stride, padding="same" if same else "valid"),
@@ -233,7 +233,8 @@ def _compiled(rng: Any, made: list[Any], shape: Any, X: Array, loss: str, n: int
         size = 1 / np.sqrt(len(weight.numpy())) if len(weight.shape) > 1 else 0.3
         base = 1.0 if weight.name == "gamma" else 0.0
         drawn = base + size * rng.normal(size=weight.shape)
-        weight.assign((np.round(3 * drawn) if whole and drawn.ndim > 2 else drawn).astype(np.float32))
+        drawn = np.round(3 * drawn) if whole and drawn.ndim > 2 else drawn
+        weight.assign(drawn.astype(np.float32))
     return Learner(model, X, Y, _by_hand(model, made, X, Y), name, output, penalty, rate)
 
 
