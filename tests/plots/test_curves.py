@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 import glassnet as gn
@@ -120,7 +122,39 @@ def test_a_run_that_diverged_is_drawn_as_far_as_it_went() -> None:
     drawn = lines(ax)
     assert drawn["training"].get_ydata().tolist() == [1.0, 9.0]
     assert drawn["validation"].get_ydata().tolist() == []
+    (crosses,) = ax.collections
+    assert crosses.get_offsets()[:, 0].tolist() == [3, 4]
+    assert [text.get_text() for text in ax.texts[:1]] == ["NaN or infinite"]
     ax.figure.canvas.draw()
+
+
+def test_a_gap_of_values_that_are_not_finite_is_no_line() -> None:
+    (ax,) = plots.learning_curves(
+        {"loss": [1.0, np.nan, 3.0, 2.0], "val_loss": [2.0, 1.0, np.inf, 1.5]}
+    ).axes
+    drawn = lines(ax)
+    np.testing.assert_array_equal(drawn["training"].get_ydata(), [1.0, np.nan, 3.0, 2.0])
+    np.testing.assert_array_equal(drawn["validation"].get_ydata(), [2.0, 1.0, np.nan, 1.5])
+    assert [c.get_offsets()[:, 0].tolist() for c in ax.collections] == [[2], [3]]
+    assert ax.get_ylim()[1] < 4
+
+
+def test_a_run_without_a_finite_value_says_so() -> None:
+    (ax,) = plots.learning_curves({"loss": [np.nan] * 3}).axes
+    assert ax.texts[0].get_text() == "NaN or infinite"
+    assert len(ax.get_yticks()) == 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # such as a layout that collapses
+        FigureCanvasAgg(ax.figure).draw()
+
+
+def test_the_best_is_told_where_no_curve_passes() -> None:
+    falling = {"loss": [3.0, 2.0, 1.0]}
+    high = {"loss": [0.0, 0.1, 0.2], "val_loss": [10.0, 9.9, 9.8]}
+    for history, align in ((falling, "top"), (high, "center")):
+        (ax,) = plots.learning_curves(history).axes
+        (told,) = [text for text in ax.texts if text.get_text().startswith("best")]
+        assert told.get_va() == align
 
 
 def test_several_runs(history: Any, tmp_path: Path) -> None:

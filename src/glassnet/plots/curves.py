@@ -21,6 +21,7 @@ from glassnet.plots.figures import (
     panels,
     part,
 )
+from glassnet.plots.tiles import in_digits
 from glassnet.plots.wording import literal_names
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 WIDE = 30.0
 """From which ratio of the largest to the smallest value on a scale is logarithmic."""
+_GONE = "NaN or infinite"
 _FEW = 15
 """Up to so many epochs each has a marker."""
 
@@ -48,7 +50,8 @@ def learning_curves(
 
     The value of epoch e stands at e, counted from 1. In training that is the mean over the epoch's
     batches while the weights change, in validation the value after the epoch: so the first lags
-    half an epoch behind. The loss comes first; the learning rate, where the history holds it, last.
+    half an epoch behind. The loss comes first; the learning rate, where the history holds it,
+    last. Crosses on the upper edge stand where a value was NaN or infinite.
 
     Args:
         history: what ``fit`` returned, or the model; a dict of lists by metric; the path of a
@@ -127,10 +130,16 @@ def _metric(place: Axes, theme: Theme, runs: Sequence[RunHistory], metric: str, 
                 continue
             values = run.values[name]
             seen = np.isfinite(values)
+            gone = ~seen if not validation else np.isinf(values)
+            colour = _colour(theme, runs, number, validation)
+            _mark_gone(place, theme, run.epochs[gone], int(run.epochs[-1]), colour)
+            if gone.any():  # a gap in the line, but for the end
+                seen = seen | gone & (np.arange(len(seen)) < np.flatnonzero(seen).max(initial=-1))
+                values = np.where(gone, np.nan, values)
             few = len(run.epochs) <= _FEW or int(seen.sum()) <= 1
             place.plot(
                 run.epochs[seen], values[seen],
-                color=_colour(theme, runs, number, validation),
+                color=colour,
                 linestyle=DASHES[1 if validation else 0],
                 marker=_marker(number) if len(runs) > 1 else
                 MARKERS[int(validation)] if few else None,
@@ -140,6 +149,7 @@ def _metric(place: Axes, theme: Theme, runs: Sequence[RunHistory], metric: str, 
                 zorder=2.5 - 0.1 * validation,
             )  # fmt: skip
     shown = np.concatenate([np.asarray(line.get_ydata(), float) for line in place.lines])
+    shown = shown[np.isfinite(shown)]
     positive = shown.size > 0 and shown.min() > 0
     if positive and (scale == "log" or (scale == "auto" and _wide(shown, metric))):
         _logarithmic(place, shown)
@@ -154,9 +164,31 @@ def _metric(place: Axes, theme: Theme, runs: Sequence[RunHistory], metric: str, 
         place.xaxis.set_major_locator(
             part("ticker").MaxNLocator(6, integer=True, steps=[1, 2, 5, 10])
         )
-        place.margins(x=0.02)
+        room = 0.02 * (last - first)
+        place.set_xlim(first - room, last + room)
+    if not shown.size:
+        place.set_yticks([])
     place.set_title(metric.replace("_", " "), fontsize=TITLE)
     place.set_xlabel("epoch", fontsize=LABEL)
+
+
+def _mark_gone(place: Axes, theme: Theme, epochs: np.ndarray, last: int, colour: str) -> None:
+    """Put crosses on the upper edge where values are NaN or infinite, and say so at the first."""
+    if not len(epochs):
+        return
+    across = place.get_xaxis_transform()
+    place.scatter(
+        epochs, np.full(len(epochs), 0.97), marker="x", s=20, color=colour, linewidths=1.2,
+        transform=across, clip_on=False, gid="not finite",
+    )  # fmt: skip
+    if any(text.get_text() == _GONE for text in place.texts):
+        return
+    late = epochs[0] > 0.5 * last
+    place.annotate(
+        _GONE, (epochs[0], 0.97), xycoords=across, xytext=(3 if late else -3, -6),
+        textcoords="offset points", fontsize=SMALL, color=theme.muted, va="top",
+        ha="right" if late else "left",
+    )  # fmt: skip
 
 
 def _logarithmic(place: Axes, values: np.ndarray) -> None:
@@ -226,11 +258,30 @@ def _mark_best(
 def _say_best(place: Axes, theme: Theme, epoch: int, value: float, run: RunHistory) -> None:
     """Write which epoch is best on the side of its line where there is more room."""
     left = epoch - run.epochs[0] > run.epochs[-1] - epoch
+    height, align = _free_height(place, epoch)
     place.annotate(
-        f"best: {value:.3g}\nepoch {epoch}", (epoch, 0.97), xycoords=("data", "axes fraction"),
-        xytext=(-5 if left else 5, 0), textcoords="offset points", fontsize=SMALL,
-        color=theme.muted, ha="right" if left else "left", va="top",
+        f"best: {in_digits(value)}\nepoch {epoch}", (epoch, height),
+        xycoords=("data", "axes fraction"), xytext=(-5 if left else 5, 0),
+        textcoords="offset points", fontsize=SMALL, color=theme.muted,
+        ha="right" if left else "left", va=align,
     )  # fmt: skip
+
+
+def _free_height(place: Axes, epoch: int) -> tuple[float, str]:
+    """Return where curves are farthest from a word at this epoch, as a part of the height."""
+    passed = [0.88] if any(text.get_text() == _GONE for text in place.texts) else []
+    for line in place.lines:
+        x, y = (np.asarray(values, float) for values in line.get_data())
+        if len(x) > 1 and line.get_transform() == place.transData:
+            at = place.transData.transform((epoch, np.interp(epoch, x, y)))
+            passed.append(float(place.transAxes.inverted().transform(at)[1]))
+    heights = {"top": 0.97, "center": 0.5, "bottom": 0.03}
+    middles = {"top": 0.88, "center": 0.5, "bottom": 0.12}
+    clear = {a: min((abs(middles[a] - p) for p in passed), default=1.0) for a in heights}
+    if clear["top"] > 0.2:
+        return heights["top"], "top"
+    best = max(clear, key=lambda align: clear[align])
+    return heights[best], best
 
 
 def _name_curves(place: Axes) -> None:

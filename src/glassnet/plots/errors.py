@@ -25,6 +25,7 @@ from glassnet.plots.figures import (
     panels,
     part,
 )
+from glassnet.plots.tiles import in_digits
 from glassnet.plots.wording import literal, literal_names, shortened
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def _about_zero(place: Axes, theme: Theme, found: Residuals, i: int) -> None:
     place.axhline(0, color=theme.ink, linewidth=1, linestyle=DASHES[1], zorder=3)
     place.scatter(found.predicted[:, i], found.values[:, i], **_dots(theme, len(found.true)))
     place.set_xlabel(f"predicted {found.names[i]} ŷ".replace("  ", " "), fontsize=LABEL)
-    place.set_ylabel("residual y - ŷ", fontsize=LABEL)
+    place.set_ylabel("residual y − ŷ", fontsize=LABEL)
     place.set_title("Residuals against predicted", fontsize=TITLE)
 
 
@@ -139,16 +140,18 @@ def _spread(place: Axes, theme: Theme, found: Residuals, i: int, bins: int | Non
     mean, deviation = float(found.means[i]), float(found.deviations[i])
     top = 1.14 * place.get_ylim()[1]
     place.set_ylim(0, top)
-    for side, told in ((0, " mean"), (-1, " - s"), (1, " + s")):
+    for side, told in ((0, " mean"), (-1, " − s"), (1, " + s")):
         place.axvline(
             mean + side * deviation, color=theme.colour(0), linewidth=1.4 if side else 1.8,
             linestyle=DASHES[1] if side else "-", label="_deviation" if side else "_mean",
         )  # fmt: skip
         place.text(mean + side * deviation, top, told, fontsize=SMALL, color=theme.ink, va="top")
     place.yaxis.set_major_locator(part("ticker").MaxNLocator(5, integer=True))
-    place.set_xlabel("residual y - ŷ", fontsize=LABEL)
+    place.set_xlabel("residual y − ŷ", fontsize=LABEL)
     place.set_ylabel("examples", fontsize=LABEL)
-    place.set_title(f"Residuals: mean {mean:.3g}, s = {deviation:.3g}", fontsize=TITLE)
+    place.set_title(
+        f"Residuals: mean {in_digits(mean)}, s = {in_digits(deviation)}", fontsize=TITLE
+    )
 
 
 def _dots(theme: Theme, count: int) -> dict[str, Any]:

@@ -49,8 +49,8 @@ def confusion_matrix(
 ) -> Axes:
     """Draw ``C[i, j]``, how many examples of class i (rows) were taken for class j (columns).
 
-    Every cell tells its count; the darker a cell, the larger the share of its true class. On the
-    right stand the recalls, ``C[i, i] / Σ_j C[i, j]``.
+    Every cell tells its count; the stronger its colour, the larger its share of its true class.
+    On the right stand the recalls, ``C[i, i] / Σ_j C[i, j]``.
 
     Args:
         model: a classifier, whose outputs are read as `inspection.scores` reads them; or what
@@ -85,7 +85,8 @@ def confusion_matrix(
     place, look = axes(ax, theme, (side + 1.1 + 0.08 * wide, side + 0.5 + 0.03 * wide))
     place.grid(False)
     shares = found.normalized(normalize or "true")
-    colours = place.imshow(shares, cmap=look.sequential, vmin=0, aspect="equal")
+    most = None if normalize == "all" else 1.0
+    colours = place.imshow(shares, cmap=look.sequential, vmin=0, vmax=most, aspect="equal")
     if k <= _TOLD:
         _tell_counts(place, look, found, shares, colours, normalize)
     _tell_recalls(place, look, found)
