@@ -326,6 +326,16 @@ def test_the_file_of_the_model_is_told(tmp_path: Path) -> None:
     assert hashlib.sha256(file.read_bytes()).hexdigest() in page.text
 
 
+def test_what_was_trained_on_is_not_held_out(bars: Any, tmp_path: Path) -> None:
+    model, _, _ = bars
+    same = {"train": TRAIN, "test": (TRAIN[0].copy(), TRAIN[1].copy())}
+    page = Page(report(model, same, tmp_path / "p.html", sections=["evaluation", "doctor"]))
+    assert page.keys["training examples"] == 96
+    assert "held-out" not in page.text
+    assert "how it does on others is not known" in page.text
+    assert "leakage between training and validation data (serious)" not in page.text
+
+
 def test_the_data_that_the_history_keeps(bars: Any, tmp_path: Path) -> None:
     model, history, _ = bars
     page = Page(report(model, None, tmp_path / "p.html", history=history, sections=["setup"]))

@@ -65,7 +65,8 @@ def train(options: Namespace) -> int:
     print(f"\nSaved as {path}. Try: glassnet summary {path}")
     if page is not None:
         glassnet.explain.report(
-            model, ((x, y), (x_test, y_test)), page, history=history, title=_title(options.name),
+            model, ((x, y), (x_test, y_test)), page, history=history,
+            title=recipe.about[0].upper() + recipe.about[1:],
             names=recipe.classes, features=recipe.features, shape=recipe.shape,
             command=_command(options), seed=options.seed, seconds=seconds, weights_file=path,
         )  # fmt: skip
@@ -82,10 +83,6 @@ def _page(options: Namespace) -> Path | None:
     if options.report is True:
         return check_path(f"{options.name}.html")
     return check_path(options.report)
-
-
-def _title(name: str) -> str:
-    return f"{name}: {RECIPES[name].about}"
 
 
 def _command(options: Namespace) -> str:

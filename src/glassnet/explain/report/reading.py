@@ -134,7 +134,7 @@ def _by_name(data: Mapping[Any, Any]) -> Data:
     parts = {name: _batch(part, f"data[{name!r}]") for name, part in given.items()}
     train, test = parts.get("train"), parts.get("test")
     if test is not None:
-        return Data(test, "held-out examples", train, None if train is None else _size(train))
+        return _two(train, test)
     if train is not None:
         return Data(train, "training examples", train, _size(train))
     return Data(parts["only"], "given examples")
@@ -145,8 +145,19 @@ def _pair(model: Model, data: Sequence[Any]) -> Data:
     pairs = all(isinstance(part, (tuple, list)) and len(part) in (2, 3) for part in data)
     if pairs and not _fits(model, first):
         train, test = _batch(first, "the training data"), _batch(second, "the held-out data")
-        return Data(test, "held-out examples", train, _size(train))
+        return _two(train, test)
     return Data(_batch((first, second), "data"), "given examples")
+
+
+def _two(train: Batch | None, test: Batch) -> Data:
+    """Training and held-out data; where both are the same, nothing is held out."""
+    if train is None:
+        return Data(test, "held-out examples")
+    pairs = [flatten(batch[:2]) for batch in (train, test)]
+    same = len(pairs[0]) == len(pairs[1]) and all(map(np.array_equal, *pairs))
+    if same:
+        return Data(train, "training examples", train, _size(train))
+    return Data(test, "held-out examples", train, _size(train))
 
 
 def _fits(model: Model, x: Any) -> bool:

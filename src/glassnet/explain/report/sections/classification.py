@@ -153,6 +153,7 @@ def thresholds(verdict: Verdict, names: Sequence[str] | None) -> Iterator[str]:
     roc = roc_of(verdict.truth, said.values, names=names)
     precision = precision_recall_of(verdict.truth, said.values, names=names)
     alone = len(roc.curves) == 1
+    apart = said.kind == "classes" and not alone
     yield heading("At other thresholds")
     lines = [
         Line(f"{c.name if not alone else 'model'}, AUC {told(c.area)}",
@@ -170,7 +171,9 @@ def thresholds(verdict: Verdict, names: Sequence[str] | None) -> Iterator[str]:
     if alone:
         level = precision.curves[0].prevalence
         stairs.append(Line(f"chance, AP {told(level)}", ends, np.full(2, level), faint=True))
-    second = Plane("Precision over recall", "recall", "precision", (0, 1), (0, 1), stairs)
+    second = Plane(
+        "Precision over recall", "recall", "precision", (0, 1), (0, 1), stairs, room=len(lines)
+    )
     yield beside(
         [
             figure(first.svg("; ".join(x.name for x in lines))),
@@ -179,7 +182,7 @@ def thresholds(verdict: Verdict, names: Sequence[str] | None) -> Iterator[str]:
     )
     yield sentence(
         "AUC: the chance that a positive example scores higher than a negative one. AP: the mean "
-        "precision over all recalls." + ("" if alone else " Each class is held against all others.")
+        "precision over all recalls." + (" Each class is held against all others." if apart else "")
     )
 
 

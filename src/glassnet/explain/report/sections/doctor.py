@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
+from dataclasses import replace
 
 from glassnet.callbacks import History
 from glassnet.explain.doctor.training import Finding, diagnose_training
@@ -16,6 +18,9 @@ def doctor(subject: Subject) -> Iterator[str]:
     history = subject.history if isinstance(subject.history, History) else None
     train = subject.train if subject.train is not None else subject.held
     record = None if history is None else history.record
+    if history is not None and record is not None and train is subject.held:
+        history = copy(history)  # the page says already that it is judged on what it learnt from
+        history.record = replace(record, validation=None, validation_size=None)
     if record is not None and record.sample is not None:
         x, y = None, None  # the sample that the run kept, which is enough
     else:

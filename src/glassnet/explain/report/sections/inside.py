@@ -103,7 +103,9 @@ def _boundary(subject: Subject) -> Iterator[str]:
         f"{subject.held_name}{_wrong(subject)}."
     )
     yield heading("What it decides where")
-    yield figure(picture(lambda theme: plots.boundary(found, theme=theme), alt, subject.theme))
+    drawn = picture(lambda theme: plots.boundary(found, theme=theme), alt, subject.theme)
+    several = found.kind in ("labels", "regression") and found.values.shape[2] > 1
+    yield figure(scrolled(drawn, "What it decides where") if several else drawn)
 
 
 def _wrong(subject: Subject) -> str:

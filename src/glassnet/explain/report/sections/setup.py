@@ -53,7 +53,7 @@ def _training(subject: Subject) -> Iterator[tuple[str, str]]:
         size = subject.train_size or getattr(record, "size", None)
         yield "epochs", value(epochs)
         if batch:
-            each = f", {value(-(-size // batch))} steps an epoch" if size else ""
+            each = f", {counted(-(-size // batch), 'step')} an epoch" if size else ""
             yield "batch size", value(batch) + each
         if record is not None and record.stopped:
             yield "ended early", clean(record.stopped)
