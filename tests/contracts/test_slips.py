@@ -78,6 +78,11 @@ def test_each_is_wrong_somewhere(name):
         differing = 0
         for trial in tried:
             found, right = parts(slip, *trial), trial[-1]
+            sample, arrays, y = trial[:3]
+            if slip.value is not None:
+                value = np.asarray(slip.value(sample, *arrays))
+                assert value.shape == y.shape, slip
+                differing += not np.allclose(value, y)
             differing += found is not None and any(
                 f is not None and (np.shape(f) != np.shape(r) or not np.allclose(f, r))
                 for f, r in zip(found, right, strict=True)

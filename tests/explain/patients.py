@@ -348,13 +348,14 @@ def dropout(bug=""):
     D = np.asarray(next(v for n, v in values.items() if n[0] == "D" and n[1:].isdigit()), float)
     D = np.where(D > 0, 1 / 0.6, 0.0)
     A1 = np.tanh(X @ W1 + b1)
-    F = A1 * D
+    F = A1 * ((D > 0) if bug == "dropout not scaled" else D)
     dZ2 = 2 * (F @ W2 + b2 - Y) / 12
     mask = {
         "dropout mask missing in the backward pass": np.ones_like(D),
         "dropout scaled twice": D / 0.6,
         "dropout not scaled in the backward pass": (D > 0) * 1.0,
         "dropout mask turned around": (D == 0) / 0.6,
+        "dropout not scaled": (D > 0) * 1.0,
     }.get(bug, D)
     dZ1 = dZ2 @ W2.T * mask * (1 - A1**2)
     found = {"dW1": X.T @ dZ1, "db1": dZ1.sum(0), "dW2": F.T @ dZ2, "db2": dZ2.sum(0)}

@@ -93,7 +93,7 @@ CASES = {
     ],
     p.dropout: [
         "dropout mask missing in the backward pass", "dropout scaled twice",
-        "dropout not scaled in the backward pass", "dropout mask turned around",
+        "dropout not scaled in the backward pass", "dropout mask turned around", "dropout not scaled",
     ],
     p.embedding: ["repeated rows overwritten"],
     p.penalty: [

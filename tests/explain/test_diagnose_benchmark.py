@@ -1,4 +1,4 @@
-"""The benchmark of mistakes, reduced: each plant once, 20 correct networks; the page is up to date."""
+"""The benchmark of mistakes, reduced: each plant once, correct networks; the page up to date."""
 
 from pathlib import Path
 

@@ -400,13 +400,9 @@ def _overlaps_of_pools_overwritten(op: Any, g: Any, y: Any, x: Any) -> tuple[Any
     found = np.zeros(padded.shape)
     for place in np.ndindex(*y.shape):  # in the order of a loop over the windows
         cell = cells[int(first[place])]
-        at = [place[0], place[-1]]
         middle = [c.start + p * c.step for c, p in zip(cell[1:], place[1:-1], strict=True)]
-        found[(at[0], *middle, at[1])] = g[place]
-    inside = tuple(
-        slice(lo, n - hi) for (lo, hi), n in zip(op.pairs, found.shape[1:-1], strict=True)
-    )
-    return (found[(slice(None), *inside)],)
+        found[(place[0], *middle, place[-1])] = g[place]
+    return (_unpadded(found, op.pairs, x),)
 
 
 def _spread(divided: bool) -> Any:
