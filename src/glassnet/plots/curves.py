@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 WIDE = 30.0
 """From which ratio of the largest to the smallest value on a scale is logarithmic."""
+_CLEAR, _ACROSS = 0.08, 0.25
+"""Half the height of the words at the best epoch, and their width, as parts of a panel."""
 _GONE = "NaN or infinite"
 _FEW = 15
 """Up to so many epochs each has a marker."""
@@ -258,7 +260,8 @@ def _mark_best(
 def _say_best(place: Axes, theme: Theme, epoch: int, value: float, run: RunHistory) -> None:
     """Write which epoch is best on the side of its line where there is more room."""
     left = epoch - run.epochs[0] > run.epochs[-1] - epoch
-    height, align = _free_height(place, epoch)
+    reach = _ACROSS * (run.epochs[-1] - run.epochs[0])
+    height, align = _free_height(place, epoch, epoch + (-reach if left else reach))
     place.annotate(
         f"best: {in_digits(value)}\nepoch {epoch}", (epoch, height),
         xycoords=("data", "axes fraction"), xytext=(-5 if left else 5, 0),
@@ -267,21 +270,20 @@ def _say_best(place: Axes, theme: Theme, epoch: int, value: float, run: RunHisto
     )  # fmt: skip
 
 
-def _free_height(place: Axes, epoch: int) -> tuple[float, str]:
-    """Return where curves are farthest from a word at this epoch, as a part of the height."""
-    passed = [0.88] if any(text.get_text() == _GONE for text in place.texts) else []
+def _free_height(place: Axes, begin: float, end: float) -> tuple[float, str]:
+    """Return where curves are farthest from a word between two epochs, as a part of the height."""
+    passed = [0.9] if any(text.get_text() == _GONE for text in place.texts) else []
     for line in place.lines:
         x, y = (np.asarray(values, float) for values in line.get_data())
         if len(x) > 1 and line.get_transform() == place.transData:
-            at = place.transData.transform((epoch, np.interp(epoch, x, y)))
-            passed.append(float(place.transAxes.inverted().transform(at)[1]))
-    heights = {"top": 0.97, "center": 0.5, "bottom": 0.03}
-    middles = {"top": 0.88, "center": 0.5, "bottom": 0.12}
-    clear = {a: min((abs(middles[a] - p) for p in passed), default=1.0) for a in heights}
-    if clear["top"] > 0.2:
-        return heights["top"], "top"
-    best = max(clear, key=lambda align: clear[align])
-    return heights[best], best
+            along = np.linspace(begin, end, 5)
+            points = place.transData.transform(np.stack([along, np.interp(along, x, y)], axis=1))
+            heights = place.transAxes.inverted().transform(points)[:, 1]
+            passed += heights[np.isfinite(heights)].tolist()
+    middles = {"top": 0.9, "center": 0.5, "bottom": 0.1}
+    clear = {a: min((abs(m - p) for p in passed), default=1.0) for a, m in middles.items()}
+    best = "top" if clear["top"] > _CLEAR else max(clear, key=lambda align: clear[align])
+    return {"top": 0.97, "center": 0.5, "bottom": 0.03}[best], best
 
 
 def _name_curves(place: Axes) -> None:
