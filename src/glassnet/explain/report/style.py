@@ -132,7 +132,9 @@ math { font-family: "STIX Two Math", "Latin Modern Math", "Cambria Math", "Noto 
 }
 @media print {
   :root { LIGHT --ground: #fff; --ink: #000; }
-  body { font-size: 10pt; }
+  html { font-size: 10pt; }
+  body { font-size: 1rem; }
+  table, .scroll { break-inside: avoid; }
   header, main, footer { max-width: none; padding-left: 0; padding-right: 0; }
   header { padding-top: 0; }
   nav, .skip { display: none; }
