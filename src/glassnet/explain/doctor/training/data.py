@@ -24,8 +24,8 @@ LARGE = 10.0
 """The size of inputs from which on they count as unscaled: ten times what LeCun et al. ask for."""
 SMALL = 0.01
 DENSE = 0.5
-"""A feature that is not the background in this share of the examples is dense; a border pixel is
-not."""
+"""A feature whose most common value stands in less than this share of the examples is dense; that
+of a border pixel, scaled or not, is the background."""
 
 
 @ailment
@@ -103,7 +103,7 @@ class UnscaledInputs(Ailment):
             return f"{name} is tiny: typical entries are {size:.2g}."
         sizes = np.sqrt(np.mean(flat**2, axis=0))
         varying = flat.std(axis=0)
-        dense = (np.mean(flat != background(flat), axis=0) > DENSE) & (varying > 0)
+        dense = (commonest(flat) < DENSE) & (varying > 0)
         if not dense.any():
             return ""
         found = int(np.argmax(sizes * dense))
@@ -127,6 +127,15 @@ class UnscaledInputs(Ailment):
                 f"{flat.mean(axis=0)[worst]:.3g} ± {varying[worst]:.2g}."
             )
         return ""
+
+
+def commonest(flat: np.ndarray) -> np.ndarray:
+    """Return, for every feature, the share of the examples that have its most common value."""
+    ordered = np.sort(flat, axis=0)
+    edges = np.ones((1, flat.shape[1]), bool)
+    starts = np.concatenate([edges, ordered[1:] != ordered[:-1], edges])
+    shares = [float(np.diff(np.flatnonzero(column)).max()) for column in starts.T]
+    return np.array(shares) / max(len(flat), 1)
 
 
 def background(flat: np.ndarray) -> float:
@@ -197,9 +206,10 @@ class UselessFeatures(Ailment):
                 continue
             flat = wide(array)
             same = (flat == flat[0]).all(axis=0)
-            # The border of a picture is background throughout, and does no harm.
+            # The border of a picture is background throughout, near 0, and does no harm.
             is_picture = flat.shape[1] > 100
-            constant = np.flatnonzero(same & ((flat[0] != background(flat)) | (not is_picture)))
+            ink = (flat[0] != background(flat)) & (np.abs(flat[0]) > 0.5 * size_of(flat))
+            constant = np.flatnonzero(same & (ink | (not is_picture)))
             doubled = self._doubled(flat, same)
             if not len(constant) and not doubled:
                 continue

@@ -45,20 +45,17 @@ class Imbalance(Ailment):
             if not self._uneven(shares, n, k):
                 continue
             most = int(np.argmax(counts))
-            told, recalls = self._recalls(head, counts)
-            rare = ", ".join(f"{c}: {counts[c]}" for c in np.argsort(counts)[: min(k, 4)])
-            code = (
-                "count = np.bincount(y)\n"
-                "model.fit(x, y, class_weight={k: len(y) / (len(count) * n)\n"
-                "                              for k, n in enumerate(count) if n})"
-            )
+            names = [f"{name:g}" for name in np.unique(head.y)]
+            names = names if len(names) == k == 2 else [str(c) for c in range(k)]
+            told, recalls = self._recalls(head, counts, names)
+            rare = ", ".join(f"{names[c]}: {counts[c]}" for c in np.argsort(counts)[: min(k, 4)])
             return self.found(
                 "notable",
-                f"Class {most} is {counts[most] / n:.1%} of {n} examples; always guessing it gives "
-                f"accuracy {counts[most] / n:.3f}. The rarest: {rare}.",
+                f"Class {names[most]} is {counts[most] / n:.1%} of {n} examples; always guessing "
+                f"it gives accuracy {counts[most] / n:.3f}. The rarest: {rare}.",
                 told,
                 remedy="Weigh the classes, and look at the recall of each in place of accuracy.",
-                code=code,
+                code=_weighing(head, names),
                 numbers={"majority": float(counts[most] / n), **recalls},
             )
         return None
@@ -77,7 +74,7 @@ class Imbalance(Ailment):
         return bool(rare.any()) or crowded
 
     @staticmethod
-    def _recalls(head: Head, counts: np.ndarray) -> tuple[str, dict[str, float]]:
+    def _recalls(head: Head, counts: np.ndarray, names: list[str]) -> tuple[str, dict[str, float]]:
         if head.guessed is None or head.labels is None:
             return "", {}
         recalls = {
@@ -85,7 +82,7 @@ class Imbalance(Ailment):
             for k in range(head.classes)
             if counts[k]
         }
-        told = ", ".join(f"{k}: {r:.2f}" for k, r in recalls.items())
+        told = ", ".join(f"{names[k]}: {r:.2f}" for k, r in recalls.items())
         mean = float(np.mean(list(recalls.values())))
         accuracy = float(np.mean(head.guessed == head.labels))
         text = (
@@ -93,6 +90,26 @@ class Imbalance(Ailment):
             f"({told})."
         )
         return text, {"mean_recall": mean, "accuracy": accuracy}
+
+
+def _weighing(head: Head, names: list[str]) -> str:
+    """The code that weighs the classes, for targets of this form."""
+    if names != [str(c) for c in range(head.classes)]:  # such as -1 and 1
+        return (
+            "value, place, count = np.unique(y, return_inverse=True, return_counts=True)\n"
+            "weight = len(y) / (len(count) * count[place.reshape(-1)])\n"
+            "model.fit(x, y, sample_weight=weight)"
+        )
+    labels = (
+        "y.argmax(axis=1)"
+        if head.y.ndim == 2 and head.y.shape[1] > 1
+        else ("y.reshape(-1).astype(int)")
+    )
+    return (
+        f"count = np.bincount({labels})\n"
+        "model.fit(x, y, class_weight={k: len(y) / (len(count) * n)\n"
+        "                              for k, n in enumerate(count) if n})"
+    )
 
 
 @ailment
@@ -129,7 +146,7 @@ class UnrelatedLabels(Ailment):
         x = features(case)
         bound = chance + 3.5 * np.sqrt(chance * (1 - chance) / len(x))
         scores = [neighbours(x, head.labels), ridge(x, head.labels, case.rng)]
-        if max(scores) > bound:
+        if max(*scores, nearest(x, head.labels)) > bound:
             return None
         return self.found(
             "serious",
@@ -152,18 +169,26 @@ def features(case: Case) -> np.ndarray:
     return np.concatenate([a.reshape(len(a), -1).astype(np.float64) for a in leaves], axis=1)
 
 
-def neighbours(x: np.ndarray, labels: np.ndarray) -> float:
+def neighbours(x: np.ndarray, labels: np.ndarray, count: int = NEIGHBOURS) -> float:
     """Return how often the nearest other examples tell the label of an example."""
     scale = x.std(axis=0)
     x = (x - x.mean(axis=0)) / np.where(scale > 0, np.sqrt(scale * scale.max()), 1.0)
     squares = np.einsum("ij,ij->i", x, x)
     distances = squares[:, None] + squares[None, :] - 2 * (x @ x.T)
     np.fill_diagonal(distances, np.inf)
-    near = np.argpartition(distances, NEIGHBOURS, axis=1)[:, :NEIGHBOURS]
+    near = np.argpartition(distances, count, axis=1)[:, :count]
     votes = np.zeros((len(x), int(labels.max()) + 1))
     for column in near.T:
         votes[np.arange(len(x)), labels[column]] += 1
     return float(np.mean(votes.argmax(axis=1) == labels))
+
+
+def nearest(x: np.ndarray, labels: np.ndarray) -> float:
+    """Return how often the neighbours, or the nearest one alone, tell the label of an example.
+
+    In a narrow spiral four of five neighbours may lie on another arm.
+    """
+    return max(neighbours(x, labels), neighbours(x, labels, 1))
 
 
 def ridge(x: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> float:

@@ -7,7 +7,7 @@ import numpy as np
 from glassnet.explain.doctor.training.ailments import Ailment, ailment
 from glassnet.explain.doctor.training.case import Case, has_kernel
 from glassnet.explain.doctor.training.heads import Head
-from glassnet.explain.doctor.training.labels import features, neighbours
+from glassnet.explain.doctor.training.labels import features, nearest
 from glassnet.explain.doctor.training.report import Finding
 
 GAP = 0.25
@@ -149,7 +149,7 @@ class Underfitting(Ailment):
         if loss[-4] - loss[-1] > 0.03 * head.base:
             return None  # still on its way
         right = float(np.mean(head.guessed == head.labels))
-        near = neighbours(features(case), head.labels)
+        near = nearest(features(case), head.labels)
         if near - right < 0.15:
             return None
         hidden = [s for s in case.signals or () if has_kernel(s)][:-1]
@@ -189,9 +189,10 @@ class NothingLearnt(Ailment):
         head = case.head
         if (
             head is None
+            or case.skill is None
             or head.skill > 0.03
             or case.epochs < 3
-            or (case.skill or 0) > 0.03
+            or case.skill > 0.03
             or (case.steps or 100) < 100
         ):
             return None

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from glassnet.explain.curvature.points import Point
 from glassnet.explain.doctor.training.ailments import Ailment, ailment
 from glassnet.explain.doctor.training.bench import Bench
 from glassnet.explain.doctor.training.case import Case
@@ -52,7 +53,7 @@ def look(case: Case, bench: Bench) -> Look | None:
     if not (np.isfinite(w).all() and np.isfinite(u).all()) or not u.any():
         return None
     value, slope = point.problem.value_and_gradient(w)
-    bent = float(u @ point.problem.product(w, u))
+    bent = float(u @ _product(point, w, u))
     down = -float(slope @ u)
     length = float(np.linalg.norm(w))
     return Look(
@@ -61,6 +62,17 @@ def look(case: Case, bench: Bench) -> Look | None:
         point.problem.value(w + u) - value,
         float(np.linalg.norm(u)) / length if length else np.inf,
     )
+
+
+def _product(point: Point, w: np.ndarray, u: np.ndarray) -> np.ndarray:
+    """Return H u; by two gradients where a brick's own backward can't be differentiated again."""
+    try:
+        found: np.ndarray = point.problem.product(w, u)
+        return found
+    except NotImplementedError:
+        h = 1e-4 * float(np.linalg.norm(w) or 1.0) / float(np.linalg.norm(u))
+        right, left = (point.problem.gradient(w + t * u) for t in (h, -h))
+        return np.asarray((right - left) / (2 * h))
 
 
 def now_and_first(case: Case) -> tuple[Look | None, Look | None]:

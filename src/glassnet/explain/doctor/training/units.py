@@ -15,6 +15,9 @@ NARROW = 8
 """The units of a layer below which a share of them tells little."""
 FEW = 16
 """Below so many examples a unit that is merely choosy looks dead."""
+LEARNT = 0.75
+"""Units that came to their bounds in a network that is so much better than the best constant guess
+do decide."""
 WELL = 0.9
 """A network that is so much better than the best constant guess has learnt what it should."""
 
@@ -112,8 +115,9 @@ class Saturated(Ailment):
     def examine(self, case: Case) -> Finding | None:
         now, first = self._stuck(case.signals), self._stuck(case.first_signals)
         born = {name for name in now if name in first}
-        if not now or (well(case) and not born):
-            return None  # grown by learning, and learnt well: decisions, not an ailment
+        learnt = case.skill is not None and case.skill > LEARNT
+        if not now or (learnt and not born):
+            return None  # grown by learning: decisions, not an ailment
         told = [
             f"{name}: {share:.0%} of the activations lie within 1% of a bound"
             + (f" (at the start {first[name]:.0%})." if name in first else ".")
