@@ -136,10 +136,29 @@ def square(bug=""):
         dW1, dW2 = dW2, dW1
     if bug == "gradient of another weight":
         dW2 = dW3
-    if bug == "gradients in reverse order":
-        dW1, dW3, db1, db3 = dW3, dW1, db3, db1
     names = ("dW1", "db1", "dW2", "db2", "dW3", "db3")
     return model, X, Y, dict(zip(names, (dW1, db1, dW2, db2, dW3, db3), strict=True))
+
+
+def deep(bug=""):
+    """Four layers of width 2: the reverse order is more than one swap."""
+    model, drawn_weights = compiled([L.Dense(2, "tanh") for _ in range(4)], (2,), "mse")
+    weights, biases = drawn_weights[::2], drawn_weights[1::2]
+    X, Y = batch((6, 2), (6, 2))
+    A = [X]
+    for W, b in zip(weights, biases, strict=True):
+        A.append(np.tanh(A[-1] @ W + b))
+    dA = 2 * (A[-1] - Y) / 12
+    dW, db = [], []
+    for W, before, after in zip(weights[::-1], A[-2::-1], A[:0:-1], strict=True):
+        dZ = dA * (1 - after**2)
+        dW.append(before.T @ dZ)
+        db.append(dZ.sum(0))
+        dA = dZ @ W.T
+    if bug != "gradients in reverse order":
+        dW, db = dW[::-1], db[::-1]
+    found = {f"dW{i}": g for i, g in enumerate(dW, 1)}
+    return model, X, Y, {**found, **{f"db{i}": g for i, g in enumerate(db, 1)}}
 
 
 # --- losses -----------------------------------------------------------------------------------

@@ -40,9 +40,10 @@ CASES = {
     p.between: ["activation's derivative dropped"],
     p.square: [
         "transpose forgotten", "gradients of two weights swapped", "gradient of another weight",
-        "gradients in reverse order", "weights left out of the chain", "X in every layer",
+        "weights left out of the chain", "X in every layer",
         "output taken for the input", "gradient taken after the update",
     ],
+    p.deep: ["gradients in reverse order"],
     p.classes: [
         "softmax applied twice", "last activation left out", "activation's derivative twice",
         "activation's derivative dropped", "softmax's Jacobian taken for its diagonal",
@@ -93,7 +94,8 @@ CASES = {
     ],
     p.dropout: [
         "dropout mask missing in the backward pass", "dropout scaled twice",
-        "dropout not scaled in the backward pass", "dropout mask turned around", "dropout not scaled",
+        "dropout not scaled in the backward pass", "dropout mask turned around",
+        "dropout not scaled",
     ],
     p.embedding: ["repeated rows overwritten"],
     p.penalty: [
