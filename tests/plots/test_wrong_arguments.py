@@ -32,6 +32,22 @@ def test_a_recorder_is_needed_to_animate(tmp_path):
         plots.animate(gn.Sequential([]), tmp_path / "run.gif")
 
 
+@pytest.mark.parametrize(
+    ("draw", "told"),
+    [
+        (lambda: plots.activations(["relu"], columns=0), "columns: expected a whole number of at"),
+        (lambda: plots.descent_paths(lambda v: v @ v), "no start of its own.*starts="),
+    ],
+)
+def test_numbers_and_starts_that_are_missing(draw, told):
+    with pytest.raises(ValueError, match=told):
+        draw()
+
+
+def test_one_activation_is_a_panel():
+    assert [ax.get_title() for ax in plots.activations("relu").axes] == ["relu(z)"]
+
+
 @pytest.fixture
 def two_inputs():
     a, b = gn.Input((2,)), gn.Input((3,))
@@ -91,6 +107,12 @@ def test_legends_below_axes_of_a_subfigure(draw):
     ax = figure.subfigures(1, 2)[0].subplots()
     assert draw(ax) is ax
     assert ax.get_legend() is not None
+
+
+def test_a_single_unit_is_number_0_and_nothing_else():
+    model = gn.Sequential([gn.Input((1,)), gn.layers.Dense(1)])
+    ax = plots.weights(model).axes[0]
+    assert (ax.get_xticks().tolist(), ax.get_yticks().tolist()) == ([0], [0])
 
 
 def test_numbers_in_heat_maps_only_where_rows_are_high_enough():

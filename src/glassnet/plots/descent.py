@@ -88,6 +88,11 @@ def _compared(function: Any, starts: Any, optimizers: Any, steps: int) -> list[C
     if isinstance(function, Sequence) and function and isinstance(function[0], Comparison):
         return list(function)
     named = _named(optimizers)
+    if starts is None and getattr(function, "start", None) is None:
+        raise ValueError(
+            "descent_paths: this function has no start of its own; say where the paths begin: "
+            "starts=(x, y), or a list of such."
+        )
     points = [None] if starts is None else _points(starts)
     return [compare_optimizers(named, function, steps=steps, x0=point) for point in points]
 

@@ -13,6 +13,7 @@ from glassnet.inspection.examples import worst_examples as worst_examples_of
 from glassnet.inspection.residuals import Residuals
 from glassnet.inspection.residuals import residuals as residuals_of
 from glassnet.models.model import Model
+from glassnet.plots.evaluation import alone, need_data
 from glassnet.plots.figures import (
     DASHES,
     LABEL,
@@ -75,15 +76,10 @@ def residuals(
     [[1.5, -0.5], [2.0, 0.0], [3.0, 1.0]]
     """
     if isinstance(model, Residuals):
-        if x is not None or y is not None:
-            raise TypeError("residuals: what inspection.residuals found has its data; no x or y.")
+        alone("residuals", "residuals", x, y)
         found = model
     else:
-        if x is None or y is None:
-            raise TypeError(
-                "residuals: expected a model and data, plots.residuals(model, x, y), or "
-                f"plots.residuals(inspection.residuals(y, predicted)); got {type(model).__name__}."
-            )
+        need_data("residuals", "residuals", model, x, y)
         if not isinstance(model, Model):
             raise TypeError(f"residuals: expected a model of glassnet; got {type(model).__name__}.")
         said = model.predict(x, verbose=0)
@@ -209,8 +205,7 @@ def worst_examples(
     ['#1 · loss 9', '#2 · loss 1']
     """
     if isinstance(model, WorstExamples):
-        if x is not None or y is not None:
-            raise TypeError("worst_examples: what inspection found has its data; pass no x or y.")
+        alone("worst_examples", "worst_examples", x, y)
         found = model
     else:
         if x is None or y is None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glassnet import inspection
+from glassnet.checks import whole
 from glassnet.inspection.functions import ActivationCurve
 from glassnet.plots.beside import legend_below
 from glassnet.plots.figures import LABEL, SMALL, TITLE, Theme, axes, headline, panels
@@ -67,7 +68,7 @@ def activation(
 
 @literal_names
 def activations(
-    names: Sequence[Any] | None = None,
+    names: Sequence[Any] | Any | None = None,
     *,
     low: float | None = None,
     high: float | None = None,
@@ -78,7 +79,7 @@ def activations(
     """Draw every registered activation with its derivative, a panel each, as `activation` does.
 
     Args:
-        names: those that are drawn; all of them for None.
+        names: those that are drawn, or one; all of them for None.
         low, high: from where to where; for None so far that every kink is seen.
         columns: how many panels a row has.
         ax, theme: where to draw; see `learning_curves`.
@@ -94,6 +95,9 @@ def activations(
     >>> [panel.get_title() for panel in figure.axes]
     ['tanh(z)', 'relu(z)']
     """
+    whole(columns, "activations: columns", least=1)
+    if isinstance(names, str) or callable(names):
+        names = [names]
     if names is None:
         curves = inspection.activation_curves(low=low, high=high)
     else:

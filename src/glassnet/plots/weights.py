@@ -130,7 +130,9 @@ def heat_map(ax: Any, theme: Theme, found: WeightMatrix, reach: float) -> None:
     ax.spines[:].set_visible(False)
     for axis, size in ((ax.xaxis, columns), (ax.yaxis, rows)):
         axis.set_major_locator(part("ticker").MaxNLocator(min(8, size), integer=True))
-    ax.set_yticks([tick for tick in ax.get_yticks() if 0 <= tick < rows])
+    ax.set_yticks([tick for tick in ax.get_yticks() if 0 <= tick < rows] if rows > 1 else [0])
+    if columns == 1:
+        ax.set_xticks([0])
     ax.set_xlabel(found.columns)
     ax.set_ylabel(found.rows)
     shape = " × ".join(map(str, found.shape))
