@@ -308,7 +308,6 @@ def pool(bug="", kind="max", strides=2):
             "max pooling's gradient spread over the window": np.full(cells.size, 1 / cells.size),
             "pooling sends the gradient to the first cell": corner,
             "average pooling's gradient not divided": np.ones(cells.size),
-            "division forgotten in the backward pass": np.ones(cells.size),
             "average pooling's gradient sent to the largest": top,
             "the last of equal entries": last,
             "equal shares": top / top.sum(),
@@ -345,6 +344,7 @@ def norm(bug="", axis=0, layer=L.BatchNormalization):
     dZ1 = {
         "batch statistics treated as constants": dhat / sigma,
         "variance in place of the standard deviation": dZ1 / sigma,
+        "division forgotten in the backward pass": dZ1 * sigma,
         "statistics over the wrong axis": other,
     }.get(bug, dZ1)
     dgamma = (dN * hat).sum(0)

@@ -83,10 +83,10 @@ CASES = {
     partial(p.pool, kind="average"): [
         "average pooling's gradient not divided", "average pooling's gradient sent to the largest",
     ],
-    partial(p.pool, kind="global"): ["division forgotten in the backward pass"],
+    partial(p.pool, kind="global"): ["average pooling's gradient not divided"],
     p.norm: [
         "batch statistics treated as constants", "variance in place of the standard deviation",
-        "statistics over the wrong axis", "γ's gradient without the normalised input",
+        "division forgotten in the backward pass", "statistics over the wrong axis", "γ's gradient without the normalised input",
         "γ left out of the chain",
     ],
     partial(p.norm, axis=1, layer=p.L.LayerNormalization): [

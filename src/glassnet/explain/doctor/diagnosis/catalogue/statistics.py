@@ -77,6 +77,11 @@ def _of_axes(case: Case, within: list[Tensor], where: str, source: Tensor) -> It
         "divide by √(variance + ε)", about,
         Changes(given={id(source): lambda walk: walk[source] / walk.values[sigma]}), weight=1.2,
     )  # fmt: skip
+    yield Variant(
+        "division forgotten in the backward pass",
+        f"In {where} what goes back is not divided by σ.", "divide by √(variance + ε)", about,
+        Changes(given={id(source): lambda walk: walk[source] * walk.values[sigma]}), weight=1.1,
+    )  # fmt: skip
 
 
 def _spread(shape: tuple[int, ...], to: tuple[int, ...]) -> tuple[int, ...]:
