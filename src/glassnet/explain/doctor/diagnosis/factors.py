@@ -11,6 +11,8 @@ from glassnet.explain.doctor.diagnosis.plain import AnyCase
 
 SAME = 2e-4
 """Factors that differ by no more than this, relatively, are one."""
+PASSES = (3, 4, 5, 10)
+"""After how many passes that added up somebody looks at a gradient."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,12 @@ def known_factors(case: AnyCase) -> list[Factor]:
         Factor(2.0, "accumulated instead of replaced",
                "{names} is twice what it should be, as when it was added to what was there from "
                "the pass before", "set it anew in each backward pass: dW = …, not dW += …", 1.2),
+    ]  # fmt: skip
+    found += [
+        Factor(float(k), "accumulated instead of replaced",
+               f"{{names}} is {k} times what it should be, as when the gradients of {k} passes "
+               "were added up", "set it anew in each backward pass: dW = …, not dW += …", 1.6)
+        for k in PASSES
     ]  # fmt: skip
     if m > 1:
         found += list(_of_the_batch(case, m))

@@ -121,6 +121,8 @@ def _as_rows(case: Case, name: str, array: np.ndarray) -> np.ndarray:
         array = way.back(array)
     elif _is_turned(case, node) and array.ndim == 2:
         array = array.T
+    elif columns and isinstance(node, Variable) and array.ndim == 2 and len(node.shape) == 1:
+        array = array.T  # a bias is a column there; where it was not summed, dZ
     if columns and not isinstance(node, Variable) and array.dtype.kind == "f":
         array = array / case.examples  # the course's dZ is that of one example
     return array

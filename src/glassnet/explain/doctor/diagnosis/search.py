@@ -14,12 +14,10 @@ from glassnet.explain.doctor.diagnosis.plain import AnyCase
 from glassnet.explain.doctor.diagnosis.variant import END, Arrays, Variant, together
 from glassnet.explain.doctor.diagnosis.walk import ImpossibleSlipError
 
-PATIENCE = 30.0
+PATIENCE = 10.0
 """Seconds after which the search for two mistakes at once ends."""
 DEEPEST, BEAM = 4, 3
 """How many mistakes are looked for one after another, and how many ways are followed."""
-PROMISING = 60
-"""How many single mistakes are joined with all others."""
 _DIFFER = 1e-9
 """Predictions that differ by less, relative to their size, are one."""
 
@@ -42,8 +40,8 @@ class Hypothesis:
 
     @property
     def count(self) -> int:
-        """How many mistakes."""
-        return len(self.variants) + len(self.factors)
+        """How many mistakes; one that is made at several places counts once."""
+        return len({v.kind for v in self.variants}) + len(self.factors)
 
     @property
     def weight(self) -> float:
@@ -57,6 +55,34 @@ class Hypothesis:
         coarse = max(0.0, np.log10(max(self.error, 1e-16)) + 12) // 3
         known = sum(f.factor.kind == "wrong factor" for f in self.factors)
         return (known, self.count, coarse, self.weight)
+
+
+@dataclass(frozen=True, eq=False)
+class Tried:
+    """A single mistake that was tried.
+
+    Args:
+        variant: the mistake.
+        compared: how the given arrays compare with what it gives.
+        touched: the gradients that it makes wrong, as bits.
+        exact: those that it explains, as bits.
+    """
+
+    variant: Variant
+    compared: dict[str, Match]
+    touched: int
+    exact: int
+
+    def fits(self, other: Tried, right: int, everything: int) -> bool:
+        """Whether both at once can explain all: where one alone acts, it must explain alone."""
+        if self.variant.after or other.variant.after:
+            return True  # finished arrays change places
+        unexplained = (
+            (self.touched & ~other.touched & ~self.exact)
+            | (other.touched & ~self.touched & ~other.exact)
+            | (~self.touched & ~other.touched & ~right)
+        )
+        return not unexplained & everything
 
 
 class Search:
@@ -77,7 +103,8 @@ class Search:
         self.base = case.predicted(None, self.names)
         self.right = matches(self.given, self.base, self.tolerance)
         self.variants = list(variants)
-        self._tried: list[tuple[Variant, dict[str, np.ndarray], dict[str, Match]]] = []
+        self._bit = {name: 1 << i for i, name in enumerate(self.names)}
+        self._tried: list[Tried] = []
 
     @property
     def is_right(self) -> bool:
@@ -111,10 +138,11 @@ class Search:
         arrays = self._predicted(variant)
         if arrays is None:
             return None
-        if not self.wrong(arrays):
+        touched = self.wrong(arrays)
+        if not touched:
             return []
         compared = matches(self.given, arrays, self.tolerance)
-        self._tried.append((variant, arrays, compared))
+        self._tried.append(Tried(variant, compared, self._bits(touched), self._exact(compared)))
         return self._explained((variant,), arrays, compared)
 
     def _predicted(self, variant: Variant) -> dict[str, np.ndarray] | None:
@@ -155,7 +183,13 @@ class Search:
         if depth == DEEPEST or reached == len(self.names):
             return []
         better: list[tuple[int, float, Variant, Variant, Arrays, dict[str, Match]]] = []
-        for variant, _, _ in self._tried:
+        after = self._bits(self.names[:reached])
+        for tried in self._tried:
+            variant = tried.variant
+            if not variant.after and (
+                tried.touched & after or not tried.touched & self._bit[self.names[reached]]
+            ):
+                continue  # it acts elsewhere
             both = variant if joined is None else joined.joined(variant)
             arrays = self._predicted(both) if both is not None else None
             if both is None or arrays is None:
@@ -183,35 +217,36 @@ class Search:
 
     # --- two at once --------------------------------------------------------------------------
     def _pairs(self) -> list[Hypothesis]:
-        """Join each mistake that explains something with all others."""
+        """Join each mistake with all others, those that explain most first."""
         ends = time.monotonic() + PATIENCE
-        start = self._score(self.right)
-        promising = sorted(
-            ((self._score(c), v) for v, _, c in self._tried),
-            key=lambda pair: (-pair[0], pair[1].weight),
-        )
+        right, everything = self._exact(self.right), self._bits(self.names)
+        promising = sorted(self._tried, key=lambda t: (-self._score(t.compared), t.variant.weight))
         found: list[Hypothesis] = []
-        for count, (score, first) in enumerate(promising):
-            if count >= PROMISING and (found or score <= start):
-                break
-            if time.monotonic() > ends:
-                break
-            found += self._joined(first, ends)
+        for place, first in enumerate(promising):
+            for second in promising[place + 1 :]:
+                if second.variant.kind == first.variant.kind:
+                    continue
+                if first.fits(second, right, everything):
+                    found += self._joined(first.variant, second.variant)
+                    if time.monotonic() > ends:
+                        return found
         return found
 
-    def _joined(self, first: Variant, ends: float) -> list[Hypothesis]:
-        found: list[Hypothesis] = []
-        for second, _, _ in self._tried:
-            if second.kind == first.kind or time.monotonic() > ends:
-                continue
-            joined = first.joined(second)
-            arrays = self._predicted(joined) if joined is not None else None
-            if arrays is None:
-                continue
-            compared = matches(self.given, arrays, self.tolerance)
-            if all(m.factor == 1.0 for m in compared.values()):
-                found += self._explained((first, second), arrays, compared)
-        return found
+    def _joined(self, first: Variant, second: Variant) -> list[Hypothesis]:
+        joined = first.joined(second)
+        arrays = self._predicted(joined) if joined is not None else None
+        if arrays is None:
+            return []
+        compared = matches(self.given, arrays, self.tolerance)
+        if not all(m.factor == 1.0 for m in compared.values()):
+            return []
+        return self._explained((first, second), arrays, compared)
+
+    def _bits(self, names: Iterable[str]) -> int:
+        return sum(self._bit[name] for name in names)
+
+    def _exact(self, compared: Mapping[str, Match]) -> int:
+        return self._bits(name for name, match in compared.items() if match.factor == 1.0)
 
     def _score(self, compared: Mapping[str, Match]) -> float:
         """How much of the given arrays a prediction explains."""

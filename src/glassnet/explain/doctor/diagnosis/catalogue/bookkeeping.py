@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import combinations, pairwise, permutations
 from typing import TYPE_CHECKING
@@ -30,6 +31,7 @@ def of_bookkeeping(case: Case, names: list[str]) -> Iterator[Variant]:
 def of_arrays(names: list[str], shapes: dict[str, tuple[int, ...]]) -> Iterator[Variant]:
     """Yield the mistakes with finished arrays, whatever they are the gradients of."""
     yield from _swapped(names, shapes)
+    yield from _layers(names, shapes)
     yield from _transposed(names, shapes)
 
 
@@ -58,6 +60,54 @@ def _swapped(names: list[str], shapes: dict[str, tuple[int, ...]]) -> Iterator[V
                 "reverse the list", group[0], after=(_reversed(group),), weight=1.1,
                 groups=("reversed",),
             )  # fmt: skip
+
+
+def _layers(names: list[str], shapes: dict[str, tuple[int, ...]]) -> Iterator[Variant]:
+    """Whole layers exchanged, whether their shapes are alike or not."""
+    parts: dict[str, dict[str, str]] = {}
+    for name in names:
+        found = re.fullmatch(r"(\D+)(\d+)", name)
+        if found is not None and not found[1].startswith(("dZ", "dA", "dX")):
+            parts.setdefault(found[2], {})[found[1]] = name
+    numbers = sorted(parts, key=int)
+    pairs = list(combinations(numbers, 2) if len(numbers) <= _MANY else pairwise(numbers))
+    for i, j in pairs:
+        shared = [letter for letter in parts[i] if letter in parts[j]]
+        for letters in {tuple(shared), *((one,) for one in shared)}:
+            both = [(parts[i][one], parts[j][one]) for one in letters]
+            alike = all(shapes[a] == shapes[b] for a, b in both)
+            if not both or (alike and len(both) < 2):
+                continue
+            told = f"The gradients of layers {i} and {j} are swapped"
+            yield Variant(
+                "gradients of two weights swapped",
+                f"{told}: {', '.join(f'{a} and {b}' for a, b in both)}.",
+                "give each its own name", both[0][0], after=(_exchanged(both),),
+                weight=1.0 if len(both) == len(shared) else 1.1, groups=(),
+            )  # fmt: skip
+    if len(numbers) > 2:
+        turned = [
+            (parts[i][one], parts[j][one])
+            for i, j in zip(numbers, numbers[::-1], strict=True)
+            if int(i) < int(j)
+            for one in parts[i]
+            if one in parts[j]
+        ]
+        if turned:
+            yield Variant(
+                "gradients in reverse order", "The layers' gradients come in the order of the "
+                "backward pass, last layer first, and are taken for the other order.",
+                "reverse the list", turned[0][0], after=(_exchanged(turned),), weight=1.05,
+                groups=(),
+            )  # fmt: skip
+
+
+def _exchanged(pairs: list[tuple[str, str]]) -> After:
+    def after(found: Arrays) -> Arrays:
+        turned = {a: found[b] for a, b in pairs} | {b: found[a] for a, b in pairs}
+        return {**found, **turned}
+
+    return after
 
 
 def _swap(first: str, second: str) -> After:

@@ -26,10 +26,20 @@ def of_ops(case: Case, names: list[str]) -> Iterator[Variant]:
             known = _told(case, node, slip)
             about = _about(case, node, slip)
             yield Variant(
-                slip.kind, known[0], known[1], about, Changes(ways={id(node): Slipped(node, slip)}),
+                _kind(case, node, slip), known[0], known[1], about,
+                Changes(ways={id(node): Slipped(node, slip)}),
                 forward=_forward(case, node, slip), weight=slip.weight, harmless=slip.harmless,
                 groups=(slip.sentence,),
             )  # fmt: skip
+
+
+def _kind(case: Case, node: Tensor, slip: Slip) -> str:
+    """The slip's kind; a mean over positions that is a layer's whole work has the layer's name."""
+    owner = case.names.owners.get(id(node))
+    averages = owner is not None and "AveragePooling" in type(owner.layer).__name__
+    if averages and slip.kind == "division forgotten in the backward pass":
+        return "average pooling's gradient not divided"
+    return slip.kind
 
 
 def _forward(case: Case, node: Tensor, slip: Slip) -> dict[int, Callable[..., np.ndarray]]:

@@ -23,10 +23,11 @@ def of_penalties(case: Case, names: list[str]) -> Iterator[Variant]:
             penalised.append((node, weights[0]))
             yield from _of_penalty(case, node, weights[0])
     held = {id(w) for _, w in penalised}
-    for node, weight in penalised[:1]:
+    for _, weight in penalised[:1]:
+        nodes = [node for node, w in penalised if w is weight]
         for name, other in case.weights:
             if id(other) not in held:
-                yield from _counted(case, node, weight, name, other)
+                yield from _counted(case, nodes, weight, name, other)
 
 
 def _of_penalty(case: Case, node: Tensor, weight: Tensor) -> Iterator[Variant]:
@@ -95,26 +96,24 @@ def _scaled(node: Tensor, factor: float) -> Way:
 
 
 def _counted(
-    case: Case, node: Tensor, weight: Tensor, name: str, other: Tensor
+    case: Case, nodes: list[Tensor], weight: Tensor, name: str, other: Tensor
 ) -> Iterator[Variant]:
     """The same penalty on a weight that has none."""
     w = case.values[weight]
-    values = case.walk.changed(Changes(ways={id(node): _scaled(node, 0.0)}))
-    slope = case.walk[weight] - values[weight]
-    kinds = ((lambda v: v, w), (np.sign, np.sign(w)))
-    for shape_of, like in kinds:
-        size = float(np.vdot(like, like))
-        factor = float(np.vdot(slope, like)) / size if size else 0.0
-        if not factor or not np.allclose(slope, factor * like):
-            continue
-        added = factor * np.asarray(shape_of(case.values[other]))
-        if not added.any():
-            continue
-
-        bias = len(case.values[other].shape) < len(w.shape)
-        kind = "regularisation counted for the bias" if bias else "regularisation of another weight"
-        yield Variant(
-            kind, f"d{name} has a penalty's derivative in it, and {name} has no penalty.",
-            f"leave it out: only {case.name(weight)} and its like are regularised",
-            f"d{name}", Changes(leaves={id(other): _more(other, added)}), weight=1.0,
-        )  # fmt: skip
+    values = case.walk.changed(Changes(ways={id(node): _scaled(node, 0.0) for node in nodes}))
+    slope = (case.walk[weight] - values[weight]).ravel()
+    like = np.stack([w.ravel(), np.sign(w).ravel()], axis=1)
+    squared, absolute = np.linalg.lstsq(like, slope, rcond=None)[0]
+    if not np.allclose(like @ (squared, absolute), slope, rtol=1e-6, atol=1e-12):
+        return
+    v = case.values[other]
+    added = squared * v + absolute * np.sign(v)
+    if not added.any():
+        return
+    bias = len(v.shape) < len(w.shape)
+    kind = "regularisation counted for the bias" if bias else "regularisation of another weight"
+    yield Variant(
+        kind, f"d{name} has a penalty's derivative in it, and {name} has no penalty.",
+        f"leave it out: only {case.name(weight)} and its like are regularised",
+        f"d{name}", Changes(leaves={id(other): _more(other, added)}), weight=1.0,
+    )  # fmt: skip

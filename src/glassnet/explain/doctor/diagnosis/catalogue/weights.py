@@ -167,6 +167,20 @@ def _of_sums(
             f"d{name} is summed over {said}; the examples lie along axis 0.", mend,
             summed(axes), 1.0, said,
         )  # fmt: skip
+    shape = case.values[user.inputs[place]].shape
+    if np.prod(shape) > 1:
+        yield variant(
+            "bias gradient summed over the wrong axis",
+            f"Every entry of d{name} holds the sum over all axes; the examples lie along axis 0.",
+            mend, lambda walk: np.full(shape, whole(walk).sum()), 1.1, "everywhere",
+        )  # fmt: skip
+    count = float(np.prod(full[:lead]))
+    if count > 1:
+        yield variant(
+            "1/m twice" if case.averaged else "mean for sum",
+            f"d{name} is a mean over {over}; each of them adds its part.", mend,
+            lambda walk: whole(walk).sum(right) / count, 1.3, "mean",
+        )  # fmt: skip
 
 
 def _of_examples(
