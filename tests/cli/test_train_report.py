@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import re
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 import glassnet as gn
@@ -20,14 +23,22 @@ def test_the_report_tells_what_the_saved_model_does(
     assert main(["train", "iris", "--epochs", "5", "--seed", "3", "--quiet", "--report"]) == 0
     assert "The report: iris.html" in capsys.readouterr().out
     page = Path("iris.html").read_text(encoding="utf-8")
-    _, (x, y) = RECIPES["iris"].load()
-    results = gn.load("iris.safetensors").evaluate(x, y, verbose=0, return_dict=True)
+    (x_train, y_train), (x, y) = RECIPES["iris"].load()
+    saved = gn.load("iris.safetensors")
+    results = saved.evaluate(x, y, verbose=0, return_dict=True)
     for value in results.values():
         assert f'<data value="{value!r}">' in page
     assert "glassnet train iris --seed 3 --epochs 5 --report" in page
     assert "versicolor" in page
     assert "petal_length" in page
     assert 'class="note"' not in page
+    found = re.search('aria-label="The program"><code>(.*?)</code>', page, re.DOTALL)
+    assert found is not None
+    program = html.unescape(found[1]).replace("epochs=5", "epochs=5, verbose=0")
+    names: dict[str, Any] = {"x_train": x_train, "y_train": y_train, "x_test": x, "y_test": y}
+    exec(program, names)
+    for mine, told in zip(saved.get_weights(), names["model"].get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, told)
 
 
 def test_the_same_run_gives_the_same_weights(

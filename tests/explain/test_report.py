@@ -281,6 +281,17 @@ def test_both_themes(bars: Any) -> None:
     assert all(g["media"] == "screen and (prefers-color-scheme: dark)" for g in page.all("source"))
 
 
+def test_paper_cuts_nothing_off(bars: Any) -> None:
+    """What scrolls on a screen is shown whole on paper, and the folded numbers are open."""
+    style = re.search("<style>(.*?)</style>", bars[-1].text, re.DOTALL)
+    assert style is not None
+    assert not re.search(r",\s*[.{}@]?\s*\n\s*\.scroll svg", style[1])
+    paper = style[1][style[1].rindex("@media print") :]
+    assert ".scroll, pre, ul.equations { overflow: visible; }" in paper
+    assert "details.data::details-content { display: block; content-visibility: visible" in paper
+    assert style[1].count("{") == style[1].count("}")
+
+
 def test_the_digits_network_stays_small(tmp_path: Path) -> None:
     from glassnet.cli.recipes import RECIPES
 

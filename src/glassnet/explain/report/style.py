@@ -135,12 +135,13 @@ math { font-family: "STIX Two Math", "Latin Modern Math", "Cambria Math", "Noto 
   html { font-size: 10pt; }
   body { font-size: 1rem; }
   table, .scroll { break-inside: avoid; }
+  details table, details .scroll { break-inside: auto; }
   header, main, footer { max-width: none; padding-left: 0; padding-right: 0; }
   header { padding-top: 0; }
   nav, .skip { display: none; }
   a { color: inherit; text-decoration: none; }
   h2 { margin-top: 1.6rem; }
-  .scroll, pre, ul.equations, 
+  .scroll, pre, ul.equations { overflow: visible; }
   .scroll svg { min-width: 0 !important; max-height: 16cm; }
   pre { white-space: pre-wrap; font-size: 7.5pt; border: 1px solid var(--line); }
   .beside { grid-template-columns: repeat(auto-fit, minmax(12rem, 1fr)); gap: .5rem 1rem; }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from glassnet.explain.report.markup import attempted, facts, heading, listing, s
 from glassnet.explain.report.subject import Subject
 from glassnet.explain.report.versions import versions
 from glassnet.inspection.histories import run_histories
+from glassnet.layers import Normalization
+from glassnet.models import Sequential
 
 _CHECK = """\
 import hashlib, glassnet
@@ -28,14 +31,24 @@ def reproduce(subject: Subject) -> Iterator[str]:
         yield listing(subject.command, "The command")
     yield heading("The program")
     yield attempted("The program", lambda: [listing(program(subject), "The program")])
-    yield sentence(
-        "The same seed, data, versions and machine give the same weights, bit for bit; another "
-        "machine may round differently."
-    )
+    yield sentence(_promise(subject))
     yield heading("The weights")
     yield facts("Fingerprints", list(_fingerprints(subject)))
     file = subject.weights_file.name if subject.weights_file else "model.safetensors"
     yield listing(_CHECK.format(file=file), "How to compute the fingerprint")
+
+
+def _promise(subject: Subject) -> str:
+    if subject.seed is None:
+        return (
+            "The seed of the run is not known, so another run ends with other weights; "
+            "report(…, seed=…) tells it."
+        )
+    return (
+        "With the same seed, data, versions and machine, a network made and trained so ends with "
+        "the same weights, bit for bit; another machine may round differently. Callbacks, and "
+        "weights of examples, are not recorded."
+    )
 
 
 def program(subject: Subject) -> str:
@@ -47,8 +60,23 @@ def program(subject: Subject) -> str:
         start = lines.index("\n\n") + 2
         seed = f"keras.utils.set_random_seed({subject.seed})\n\n"
         lines = lines[:start] + seed + lines[start:]
+    lines = _adapted(subject.model, lines)
     told = ", ".join(f"{name} {version}" for name, version in versions().items())
     return f"# {told}\n{lines}\n\n{_fit(subject)}"
+
+
+def _adapted(model: Any, lines: str) -> str:
+    """The program with the call by which a normalization learns what its inputs are like."""
+    first = model.layers[0] if isinstance(model, Sequential) and model.layers else None
+
+    def call(found: re.Match[str]) -> str:
+        name = found["name"]
+        if isinstance(first, Normalization):
+            return f"{found[0]}\n{name}.adapt(x_train)"
+        return f"{found[0]}\n# {name}.adapt(…), on what it sees of x_train"
+
+    made = r"^(?P<name>\w+) = layers\.Normalization\((?!.*\bmean=).*\)$"
+    return re.sub(made, call, lines, flags=re.MULTILINE)
 
 
 def _fit(subject: Subject) -> str:
