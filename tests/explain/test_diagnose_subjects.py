@@ -410,6 +410,15 @@ def test_words(patient):
         assert row.name in str(found)
 
 
+def test_a_narrow_table_leaves_out_the_errors():
+    model, X, Y, gradients = p.conv("kernel not flipped")
+    found = diagnose(model, X, Y, gradients=gradients)
+    assert "relative error" in found.text(80)
+    narrow = found.text(48)
+    assert "relative error" not in narrow
+    assert max(map(len, narrow.splitlines())) <= 48
+
+
 def test_the_whole_text():
     model, X, Y, gradients = p.dense("1/m missing")
     lines = str(diagnose(model, X, Y, gradients=gradients)).splitlines()

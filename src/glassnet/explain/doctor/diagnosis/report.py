@@ -145,7 +145,7 @@ class Diagnosis:
         if self.starts:
             lines += ["", *textwrap.wrap(self.starts, width)]
         if not self.ok:
-            lines += ["", *self._table()]
+            lines += ["", *self._table(width)]
         others = self.explanations[1:SHOWN]
         if others:
             lines += ["", "These would give the same numbers too:"]
@@ -156,12 +156,16 @@ class Diagnosis:
             lines += ["", *textwrap.wrap(f"Note: {note}", width)]
         return "\n".join(lines)
 
-    def _table(self) -> list[str]:
-        cells = [("gradient", "shape", "should be", "verdict", "relative error")]
-        cells += [_cells(row) for row in self.rows]
-        widths = [max(len(row[i]) for row in cells) for i in range(5)]
-        return ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip()
-                for row in cells]  # fmt: skip
+    def _table(self, width: int) -> list[str]:
+        """The gradients as a table; where it is wider than the text, without the errors."""
+        header = ("gradient", "shape", "should be", "verdict", "relative error")
+        rows = [header, *map(_cells, self.rows)]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        kept = 5 if sum(widths) + 8 <= width else 4
+        return [
+            "  ".join(c.ljust(w) for c, w in zip(row[:kept], widths, strict=False)).rstrip()
+            for row in rows
+        ]
 
     def __str__(self) -> str:
         return self.text()
