@@ -241,3 +241,16 @@ def test_pictures_are_drawn_into_axes_of_ones_own(picture: Any, theme: str, halv
     found = picture(*halves, ax=ax)
     assert found is (own if picture is plots.calibration else ax)
     own.canvas.draw()
+
+
+def test_curves_of_labels_are_of_labels() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(20, 2)).astype("float32")
+    many = np.stack([x[:, 0] > 0, x[:, 1] > 0, x.sum(axis=1) > 0], axis=1).astype(int)
+    labels = gn.Sequential([gn.Input((2,)), gn.layers.Dense(3, "sigmoid")])
+    classes = gn.Sequential([gn.Input((2,)), gn.layers.Dense(3, "softmax")])
+    assert plots.roc(labels, x, many).get_title() == "ROC curve of each label"
+    assert "of each label" in plots.precision_recall(labels, x, many).get_title()
+    one = np.arange(20) % 3
+    assert plots.roc(classes, x, one).get_title() == "ROC curve, each class against all others"
+    assert "of each class" in plots.precision_recall(classes, x, one).get_title()

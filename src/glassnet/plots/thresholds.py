@@ -59,10 +59,11 @@ def roc(
     """
     if isinstance(model, Roc):
         alone("roc", "roc", x, y)
-        found = model
+        found, labels = model, False
     else:
         need_data("roc", "roc", model, x, y)
-        found = roc_of(y, scores(model, x, output=output).values, names=names)
+        said = scores(model, x, output=output)
+        found, labels = roc_of(y, said.values, names=names), said.kind == "labels"
     one = len(found.curves) == 1
     place, look = axes(ax, theme, _size(found.curves))
     curves = [
@@ -80,7 +81,9 @@ def roc(
     elif min(c.area for c in found.curves) > _NEAR:
         _enlarge(place, look, curves, "default", (0.0, 0.2), (0.34, 0.1))
     _square(place, "false positive rate", "true positive rate", one)
-    _name(place, look, "ROC curve", one, found.absent, "lower right")
+    several = " of each label" if labels else ", each class against all others"
+    title = "ROC curve" + ("" if one else several)
+    _name(place, look, title, one, found.absent, "lower right")
     return place
 
 
@@ -116,10 +119,12 @@ def precision_recall(
     """
     if isinstance(model, PrecisionRecall):
         alone("precision_recall", "precision_recall", x, y)
-        found = model
+        found, labels = model, False
     else:
         need_data("precision_recall", "precision_recall", model, x, y)
-        found = precision_recall_of(y, scores(model, x, output=output).values, names=names)
+        said = scores(model, x, output=output)
+        found = precision_recall_of(y, said.values, names=names)
+        labels = said.kind == "labels"
     one = len(found.curves) == 1
     place, look = axes(ax, theme, _size(found.curves))
     curves = [
@@ -136,7 +141,9 @@ def precision_recall(
     elif min(c.average_precision for c in found.curves) > _NEAR:
         _enlarge(place, look, curves, "steps-pre", (0.8, 1.0), (0.14, 0.1))
     _square(place, "recall", "precision", one)
-    _name(place, look, "Precision over recall", one, found.absent, "lower left")
+    several = f" of each {'label' if labels else 'class'}"
+    title = "Precision over recall" + ("" if one else several)
+    _name(place, look, title, one, found.absent, "lower left")
     return place
 
 
@@ -229,5 +236,4 @@ def _name(
             handlelength=3, title=told, title_fontsize=SMALL,
         )  # fmt: skip
         box.get_title().set_color(theme.muted)
-        title += ", each class against all others" if "ROC" in title else " of each class"
     place.set_title(title, fontsize=TITLE)
