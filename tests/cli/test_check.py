@@ -222,6 +222,48 @@ class Picky(Layer):
     assert "my_layer.py, line 8" in err
 
 
+def test_a_script_that_trains_a_model_is_checked_for_its_bricks(check):
+    status, out, err = check(
+        RIGHT
+        + """
+model = gn.Sequential([gn.Input((4,)), MyDense(3), gn.layers.ReLU()])
+model.compile("sgd", "mse")
+model.fit(np.ones((2, 4)), np.ones((2, 3)), epochs=1, verbose=0)
+softmax = gn.layers.Softmax()
+"""
+    )
+    assert (status, err) == (0, "")
+    assert out.count("checks passed") == 1
+    assert out.startswith("MyDense")
+
+
+def test_a_constructor_that_does_not_call_the_bases(check):
+    status, out, err = check("""
+class Bare(NumpyLayer):
+    def __init__(self, units=3):
+        self.units = units
+""")
+    assert (status, out) == (2, "")
+    assert "Bare.__init__ did not call the base's" in err
+    assert "super().__init__()" in err
+
+
+@pytest.mark.parametrize(("shape", "product"), [("(20, 7)", "x @ self.w"),
+                                                ("(7, 20)", "x @ self.w.T")])  # fmt: skip
+def test_weights_made_at_once_tell_the_shape(check, shape, product):
+    status, out, _ = check(f"""
+class Early(Layer):
+    def __init__(self):
+        super().__init__()
+        self.w = self.add_weight({shape})
+
+    def call(self, x):
+        return {product}
+""")
+    assert status == 0
+    assert "inputs of shape (m, 20)" in out
+
+
 def test_a_neighbouring_file_is_found(check, tmp_path):
     (tmp_path / "helper_beside.py").write_text("FACTOR = 3\n")
     status, out, _ = check("""

@@ -149,3 +149,39 @@ def test_draws_of_ones_own_are_answered_with_the_same_kind_of_layer(forward, say
 
 
 CHANCE = np.random.default_rng(0)
+
+
+def test_arrays_that_training_does_not_know_are_told():
+    class Plain(NumpyLayer):
+        def __init__(self, **kwargs) -> None:
+            super().__init__(**kwargs)
+            self.W, self.b = np.ones((4, 3)), np.zeros(3)
+
+        def forward(self, X):
+            self.X = X
+            return X @ self.W + self.b
+
+        def backward(self, dY):
+            self.dW, self.db = self.X.T @ dY, dY.sum(0)
+            return dY @ self.W.T
+
+    found = check_layer(Plain(), input_shape=(4,))["in a network"]
+    assert found.verdict == "failed"
+    assert "Nothing is learned of W, b" in found.sentence
+    assert found.mend.splitlines() == [
+        "self.W = self.add_weight((4, 3), name='W')", "self.b = self.add_weight((3,), name='b')",
+    ]  # fmt: skip
+
+
+def test_a_forgotten_return_is_told_and_nothing_else():
+    class Forgetful(NumpyLayer):
+        def forward(self, X):
+            self.Y = np.tanh(X)
+
+        def backward(self, dY):
+            return dY * (1 - self.Y**2)
+
+    found = check_layer(Forgetful(), input_shape=(4,))["forward"]
+    assert "Did you forget the return?" in found.sentence
+    assert found.sentence.endswith("?")
+    assert found.mend == "return Y  # at the end of forward"

@@ -16,6 +16,7 @@ import numpy as np
 
 from glassnet.checks import nearest
 from glassnet.layers import Layer, NumpyLayer
+from glassnet.models import Model
 from glassnet.testing.layer import LayerReport, Specimen, check_layer
 from glassnet.testing.layer.checking import inputs_for
 from glassnet.testing.layer.running import runs_on_columns
@@ -154,7 +155,8 @@ def _syntax(path: Path, error: SyntaxError) -> str:
 def _chosen(module: ModuleType, name: str | None) -> list[tuple[str, Any]]:
     """The layers to check, by name: objects, and classes of which there is no object."""
     own = {n: v for n, v in vars(module).items() if not n.startswith("_")}
-    objects = {n: v for n, v in own.items() if isinstance(v, Layer)}
+    # A model that the file trains is no brick, nor are the library's own bricks in it.
+    objects = {n: v for n, v in own.items() if isinstance(v, Layer) and not isinstance(v, Model)}
     classes = {
         n: v for n, v in own.items()
         if isinstance(v, type) and issubclass(v, Layer) and v.__module__ == module.__name__
@@ -170,6 +172,8 @@ def _chosen(module: ModuleType, name: str | None) -> list[tuple[str, Any]]:
             if type(value) is known[name]:
                 return [(name, value)]
         return [(name, known[name])]
+    if classes:
+        objects = {n: v for n, v in objects.items() if type(v).__module__ == module.__name__}
     made_of = {type(v) for v in objects.values()}
     bases = {base for v in classes.values() for base in v.__mro__[1:]}
     rest = {n: v for n, v in classes.items() if v not in made_of and v not in bases}
@@ -219,8 +223,12 @@ def made(name: str, cls: type[Layer]) -> Layer:
         listed = " and ".join(map(repr, unknown))
         raise CannotCheck(f"how {name} is made can't be guessed: it takes {listed}. {how}")
     try:
-        return cls(*positional, **arguments)
+        layer = cls(*positional, **arguments)
+        _ = layer.first_inputs  # what the base's __init__ makes
+        return layer
     except Exception as error:
+        if "super().__init__()" in str(error):
+            raise CannotCheck(str(error)) from None
         shown = ", ".join(f"{k}={v!r}" for k, v in arguments.items())
         raise CannotCheck(f"{name}({shown}) raised {told(error)}. {how}") from None
 
@@ -244,6 +252,7 @@ def _inputs(name: str, layer: Layer, module: ModuleType, options: Namespace) -> 
         order = ((6, 2), (4,), (6, 6, 2))
     elif any(word in lower for word in _IMAGES):
         order = ((6, 6, 2), (6, 2), (4,))
+    order = [*_told_by_weights(layer), *order]
     first: Exception | None = None
     for shape in order:
         inputs = inputs_for(layer, None, shape, options.seed)
@@ -264,6 +273,17 @@ def _inputs(name: str, layer: Layer, module: ModuleType, options: Namespace) -> 
         f"    {told(first)}\nIf its input has another shape, name that of one example: "
         "--input-shape 8,8,3, or in the file  input_shape = (8, 8, 3)"
     )
+
+
+def _told_by_weights(layer: Layer) -> list[tuple[int, ...]]:
+    """The shapes of an example that a first kernel made in ``__init__`` allows."""
+    kernels = [w.value.shape for w in layer.weights if w.value.ndim > 1]
+    if not kernels:
+        return []
+    first = kernels[0]
+    if len(first) == 4:
+        return [(6, 6, first[2])]
+    return [(first[0],), (first[-1],)] if len(first) == 2 else []
 
 
 def _several(layer: Layer, seed: int) -> list[np.ndarray] | None:

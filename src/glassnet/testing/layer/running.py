@@ -56,6 +56,9 @@ def forward(specimen: Specimen) -> Result:
             _COLUMNS,
             detail=error,
         )
+    if "forget the return" in str(error):
+        return failed(f"It does not run: {told(error)}", "return Y  # at the end of forward",
+                      detail=error)  # fmt: skip
     notes = [n for n in getattr(error, "__notes__", ()) if "zeros" in n]
     hint = ""
     if notes:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from glassnet.explain.doctor.twins import named_weights, twin
-from glassnet.layers import Dense, Flatten, Input, Layer
+from glassnet.layers import Dense, Flatten, Input, Layer, NumpyLayer
+from glassnet.layers.numpy_brick import NumpyForward, _weights_of
 from glassnet.models import Model
 from glassnet.nest import flatten, map_structure
 from glassnet.optimizers import SGD
@@ -26,12 +27,44 @@ def in_a_network(specimen: Specimen) -> Result:
         return skipped("the output is not one array of floats")
     if specimen.in_numpy and not specimen.run().wrt:
         return skipped("there is nothing to train")
+    loose = _no_weights(specimen)
+    if loose:
+        names = ", ".join(name for name, _ in loose)
+        return failed(
+            f"Nothing is learned of {names}: what is assigned to self is an array and no weight, "
+            "so training does not change it.",
+            "\n".join(f"self.{n} = self.add_weight({shape}, name={n!r})" for n, shape in loose),
+        )
     places = [False, True] if specimen.float_inputs else [False]
     for behind in places:
         found = _trained(specimen, behind)
         if found is not None:
             return found
     return passed("two steps of fit, before other layers" + (" and behind" * (len(places) > 1)))
+
+
+def _no_weights(specimen: Specimen) -> list[tuple[str, tuple[int, ...]]]:
+    """Arrays of a brick by hand that backward sets a derivative of, and that are no weights."""
+    layer = specimen.layer
+    if not isinstance(layer, NumpyLayer) or isinstance(specimen.inputs, (list, dict)):
+        return []
+    weights = tuple(_weights_of(layer))
+    op = NumpyForward(layer, weights, 1, True if True in specimen.modes else None)
+    try:
+        with np.errstate(all="ignore"):
+            own, y = op.run([specimen.inputs, *(w.value for w in weights)])
+            own.backward(specimen.slopes([y])[0])
+    except Exception:
+        return []
+    found = vars(own)
+    return [
+        (name, value.shape)
+        for name, value in vars(layer).items()
+        if isinstance(value, np.ndarray)
+        and value.ndim
+        and isinstance(found.get(f"d{name}"), np.ndarray)
+        and found[f"d{name}"].shape == value.shape
+    ]
 
 
 def _trained(specimen: Specimen, behind: bool) -> Result | None:
