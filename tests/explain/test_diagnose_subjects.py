@@ -352,6 +352,8 @@ def test_errors():
         diagnose(model, X[:, :1], Y, gradients=gradients)
     with pytest.raises(ValueError, match="one row an example"):
         diagnose(model, X, Y[:3], gradients=gradients)
+    with pytest.raises(ValueError, match=r"diagnose\(model, np.array\(x\), np.array\(y\)\)"):
+        diagnose(model, X.tolist(), Y.tolist(), gradients=gradients)
     with pytest.raises(TypeError, match="a model, a layer or a tuple"):
         diagnose(np.sin, X)
     with pytest.raises(ValueError, match="compile"):

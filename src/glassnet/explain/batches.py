@@ -30,15 +30,20 @@ def check_ready(model: Model, what: str) -> None:
         )
 
 
+def _called(what: str) -> str:
+    """``"derive("`` for ``"derive()"``; ``"diagnose(model, "``, a function of the model."""
+    return "diagnose(model, " if what == "diagnose()" else what.removesuffix(")")
+
+
 def batch_for(model: Model, x: Any, y: Any, what: str) -> Batch:
     """Return the batch of arrays to record for; where none is given, one of the right shapes."""
     check_ready(model, what)
     if x is None:
         if y is not None:
-            raise ValueError(f"{what}: y was given without x. Write derive(x, y).")
+            raise ValueError(f"{what}: y was given without x. Write {_called(what)}x, y).")
         return shaped_batch(model, what)
     if y is None:
-        raise ValueError(f"{what}: x was given without targets. Write derive(x, y).")
+        raise ValueError(f"{what}: x was given without targets. Write {_called(what)}x, y).")
     dtype = np.dtype(model.dtype)
 
     def array(value: Any) -> np.ndarray | None:
@@ -52,7 +57,7 @@ def batch_for(model: Model, x: Any, y: Any, what: str) -> Batch:
     if None in sizes and any(isinstance(v, (list, tuple)) for v in (x, y)):
         raise ValueError(
             f"{what}: a list holds one array for each input or output, and its entries here are "
-            "numbers. For one array write np.array(…): derive(np.array(x), np.array(y))."
+            f"numbers. For one array write np.array(…): {_called(what)}np.array(x), np.array(y))."
         )
     if len(sizes) != 1 or None in sizes:
         raise ValueError(
