@@ -75,6 +75,7 @@ def dense(bug="", act="tanh", m=6, n=3, reduction="sum_over_batch_size", units=4
         "derivative of another activation": dA1 * SLOPES["sigmoid"](Z1),
         "sign inside the derivative": dA1 * (1 + A1**2),
         "square forgotten": dA1 * (1 - A1),
+        "activation applied to dA": FUNCTIONS[act](dA1),
     }.get(bug, dA1 * slope)
     right = {"dW1": X.T @ dZ1, "db1": dZ1.sum(0), "dW2": A1.T @ dZ2, "db2": dZ2.sum(0)}
     factors = {
@@ -192,6 +193,7 @@ def classes(bug="", how="softmax"):
         "class numbers in place of one-hot rows": P - labels[:, None],
         "mean over outputs for their sum": (P - T) / 3,
         "1/m missing": (P - T) * 6,
+        "classes shifted by one": P - np.eye(3)[labels][:, [2, 0, 1]],
     }.get(bug, P - T) / 6
     dZ1 = dZ2 @ W2.T * (Z1 > 0)
     found = {"dW1": X.T @ dZ1, "db1": dZ1.sum(0), "dW2": A1.T @ dZ2, "db2": dZ2.sum(0)}
@@ -332,7 +334,8 @@ def norm(bug="", axis=0, layer=L.BatchNormalization):
     def mean(a):
         return a.mean(axis=axis, keepdims=True)
 
-    sigma = np.sqrt(mean((Z - mean(Z)) ** 2) + normal.epsilon)
+    epsilon = 1e-5 if bug == "another ε" else 1e-3
+    sigma = np.sqrt(mean((Z - mean(Z)) ** 2) + epsilon)
     hat = (Z - mean(Z)) / sigma
     N = gamma * hat + beta
     dZ3 = 2 * (N @ W3 + b3 - Y) / 12

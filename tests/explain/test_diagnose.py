@@ -36,6 +36,8 @@ CASES = {
         "bias gradient summed over the wrong axis", "overwritten instead of summed",
         "input taken before its activation", "computed in the wrong dtype",
     ],
+    partial(p.dense, act="sigmoid"): ["square forgotten", "g′(A) for g′(Z)"],
+    partial(p.dense, act="relu"): ["activation applied to dA", "activation's derivative dropped"],
     partial(p.dense, reduction="sum"): ["mean for sum", "sum for mean"],
     p.between: ["activation's derivative dropped"],
     p.square: [
@@ -48,6 +50,7 @@ CASES = {
         "softmax applied twice", "last activation left out", "activation's derivative twice",
         "activation's derivative dropped", "softmax's Jacobian taken for its diagonal",
         "mean over outputs for their sum",
+        "classes shifted by one",
     ],
     partial(p.classes, how="logits"): ["softmax applied twice", "last activation left out"],
     partial(p.classes, how="sparse"): ["class numbers in place of one-hot rows", "1/m missing"],
@@ -86,8 +89,10 @@ CASES = {
     partial(p.pool, kind="global"): ["average pooling's gradient not divided"],
     p.norm: [
         "batch statistics treated as constants", "variance in place of the standard deviation",
-        "division forgotten in the backward pass", "statistics over the wrong axis", "γ's gradient without the normalised input",
+        "division forgotten in the backward pass", "statistics over the wrong axis",
+        "γ's gradient without the normalised input",
         "γ left out of the chain",
+        "another ε",
     ],
     partial(p.norm, axis=1, layer=p.L.LayerNormalization): [
         "batch statistics treated as constants", "statistics over the wrong axis",

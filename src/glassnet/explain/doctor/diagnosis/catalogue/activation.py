@@ -75,6 +75,11 @@ def _of_block(case: Case, block: Block) -> Iterator[Variant]:
         f"In {where}, d{A} is multiplied by {Z}, not by the derivative of the activation.",
         right, lambda w, z, a, g: g * z, 1.4,
     )  # fmt: skip
+    yield variant(
+        "activation applied to dA",
+        f"In {where} the activation itself is applied to d{A}.", right,
+        lambda w, z, a, g: block.value(w.values, g), 1.3,
+    )  # fmt: skip
     yield from _of_formulas(case, block, where, variant)
     yield variant(
         "relu's derivative at 0",
@@ -130,6 +135,12 @@ def _of_formulas(
                 f"In {where} the derivative {text} has a plus in the place of its minus.",
                 f"write {text}", lambda w, z, a, g, f=formula: g * _plus(f, a), 1.2,
             )  # fmt: skip
+    if np.allclose(a * (1 - a), own):
+        yield variant(
+            "square forgotten", f"In {where} the derivative of the sigmoid is written 1 − a, which "
+            "is exp(−z) / (1 + exp(−z)) without the square below.",
+            "it is a (1 − a), or exp(−z) / (1 + exp(−z))²", lambda w, z, a, g: g * (1 - a), 1.1,
+        )  # fmt: skip
     if np.allclose(1 - a**2, own):
         yield variant(
             "square forgotten", f"In {where} the derivative of tanh is written 1 − a.",

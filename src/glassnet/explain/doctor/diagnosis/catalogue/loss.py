@@ -166,6 +166,9 @@ def _of_end(case: Case, end: End) -> Iterator[tuple[Variant, Wrong]]:
     def a(walk: Walk) -> np.ndarray:
         return end.predicted(walk.values)
 
+    def shifted(by: int, walk: Walk) -> np.ndarray:
+        return np.asarray((a(walk) - np.roll(y, by, axis=-1)) / share)
+
     def z(walk: Walk) -> np.ndarray:
         return walk.values[end.Z]
 
@@ -215,6 +218,14 @@ def _of_end(case: Case, end: End) -> Iterator[tuple[Variant, Wrong]]:
             f"d{Z} has the targets as they are; the loss smooths them (label_smoothing).",
             f"smooth {Y} first: (1 − s) {Y} + s / n", lambda w: (a(w) - end.plain) / share, 1.0,
         )  # fmt: skip
+    if end.is_distribution and np.allclose(end.y.sum(-1), 1):
+        for by, told in ((1, "too far on"), (-1, "too far back")):
+            yield variant(
+                "classes shifted by one",
+                f"Every target is one class {told}, as when classes are counted from 1.",
+                "count classes from 0, in the targets as in the columns of the prediction",
+                partial(shifted, by), 1.3,
+            )  # fmt: skip
     if end.classes is not None:
         yield variant(
             "class numbers in place of one-hot rows",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 
@@ -43,6 +44,7 @@ def of_statistics(case: Case, names: list[str]) -> Iterator[Variant]:
                     groups=(told,),
                 )  # fmt: skip
         yield from _of_scale(case, within, where, about)
+        yield from _of_epsilon(call, within, where, about)
         if len(variance) == 1 and variance[0].op is not None:
             yield from _unbiased(case, call, variance[0], where, about)
         yield from _of_axes(case, within, where, source)
@@ -50,6 +52,30 @@ def of_statistics(case: Case, names: list[str]) -> Iterator[Variant]:
 
 def _nothing(walk: Walk, g: np.ndarray) -> list[Part]:
     return []
+
+
+EPSILONS = (0.0, 1e-3, 1e-5, 1e-6, 1e-8)
+"""The ε of Keras, of PyTorch, and of those who write it themselves."""
+
+
+def _of_epsilon(call: Call, within: list[Tensor], where: str, about: str) -> Iterator[Variant]:
+    """The same computation with another ε below the root."""
+    sigma = next((n for n in within if n.symbol == "sigma"), None)
+    own = getattr(call.layer, "epsilon", None)
+    if sigma is None or own is None or len(sigma.inputs) != 1:
+        return
+    for epsilon in EPSILONS:
+        if abs(epsilon - own) > 1e-12:
+            yield Variant(
+                "another ε", f"In {where} ε is {epsilon:g}; the layer has {own:g}.",
+                "take one ε for both: the layer's argument epsilon", about,
+                forward={id(sigma): partial(_root, more=epsilon - own)}, weight=1.0,
+                groups=(f"ε {epsilon:g}",),
+            )  # fmt: skip
+
+
+def _root(squared: np.ndarray, more: float) -> np.ndarray:
+    return np.asarray(np.sqrt(np.maximum(squared + more, 0.0)))
 
 
 def _of_axes(case: Case, within: list[Tensor], where: str, source: Tensor) -> Iterator[Variant]:

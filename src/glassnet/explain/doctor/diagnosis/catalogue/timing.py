@@ -94,7 +94,7 @@ def _updated(node: Tensor, place: int, rate: float) -> Way:
     def way(walk: Walk, g: np.ndarray) -> list[Part]:
         slope = next(p for n, p in walk.rule(node, g) if n is node.inputs[place])
         weight = node.inputs[place]
-        return _replaced(node, weight, walk.values[weight] - rate * slope)(walk, g)
+        return list(_replaced(node, weight, walk.values[weight] - rate * slope)(walk, g))
 
     return way
 
