@@ -409,3 +409,35 @@ def test_written_down_and_restored():
     again = deserialize(plain, {"MyDense": MyDense})
     assert type(again) is MyDense
     assert again.get_config() == layer.get_config()
+
+
+class OwnDropout(NumpyLayer):
+    def __init__(self, rng, **kwargs):
+        super().__init__(**kwargs)
+        self.rng = rng
+
+    def forward(self, X, training=False):
+        self.D = 2.0 * (self.rng.uniform(size=X.shape) > 0.5) if training else 1.0
+        return X * self.D
+
+    def backward(self, dY):
+        return dY * self.D
+
+
+@pytest.mark.parametrize("make", [np.random.default_rng, np.random.RandomState])
+def test_a_generator_on_self_draws_anew_each_step_and_the_same_on_the_way_back(make):
+    layer, ones = OwnDropout(make(1)), np.ones((40, 5), np.float32)
+    x = Placeholder((40, 5), "float32")
+    with recording():
+        y = layer(x, training=True)
+        (slope,) = gradients([np.sum(y)], [x])
+        still = layer(x, training=False)
+    program = Program([x], [y, slope, still])
+    found = [program.run(ones, step=step) for step in (0, 0, 1)]
+    for values, slopes, unchanged in found:
+        np.testing.assert_array_equal(values, slopes)  # with x = 1 both are the mask
+        np.testing.assert_array_equal(unchanged, ones)
+        assert set(np.unique(values)) == {0.0, 2.0}
+    np.testing.assert_array_equal(found[0][0], found[1][0])
+    assert np.mean(found[0][0] != found[2][0]) > 0.3
+    assert np.mean([f[0].mean() for f in found]) == pytest.approx(1.0, abs=0.2)

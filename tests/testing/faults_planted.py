@@ -225,7 +225,8 @@ VALUES = [
     Fault("tiny squares", broken(Composed, call=lambda s, inputs: inputs**2 / inputs), (4,),
         "zero inputs", "NaN"),
     Fault("draws its own numbers", only(lambda s, X: X * (CHANCE.random(X.shape) > 0.5),
-        lambda s, d: d), (4,), "repeatable", "draws numbers of its own", "gn.random.dropout"),
+        lambda s, d: d), (4,), "repeatable", "not kept on self",
+        "self.rng = np.random.default_rng(seed)"),
     Fault("chance in prediction", broken(Composed, call=lambda s, inputs: (
         inputs + gn.random.normal(inputs.shape, seed=3))), (4,), "repeatable",
         "by chance in prediction", "if not training"),

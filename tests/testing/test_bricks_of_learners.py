@@ -130,22 +130,42 @@ def test_weights_of_the_same_name_are_told_apart():
     )
 
 
-@pytest.mark.parametrize(
-    ("forward", "says"),
-    [
-        (lambda s, X, training=False: X + CHANCE.normal(0, 0.1, X.shape) if training else X,
-         "gn.random.normal"),
-        (lambda s, X, training=False: (
-            X * (CHANCE.random(X.shape) > 0.5) / 0.5 if training else X), "gn.random.dropout"),
-    ],
-    ids=["noise", "dropout"],
-)  # fmt: skip
-def test_draws_of_ones_own_are_answered_with_the_same_kind_of_layer(forward, says):
-    cls = type("MyNoise", (NumpyLayer,), {"forward": forward, "backward": lambda s, d: d})
+class Dropping(NumpyLayer):
+    """Dropout that draws from a generator of its own; its mask may be forgotten on the way back."""
+
+    def __init__(self, rng, masked: bool = True, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.rng, self.masked = rng, masked
+
+    def forward(self, X, training=False):
+        draw = getattr(self.rng, "random", None) or self.rng.rand
+        self.D = (draw(X.shape) > 0.4) / 0.6 if training else np.ones(X.shape)
+        return X * self.D
+
+    def backward(self, dY):
+        return dY * self.D if self.masked else dY
+
+
+@pytest.mark.parametrize("make", [np.random.default_rng, np.random.RandomState])
+def test_draws_of_a_generator_of_ones_own_are_right_and_checked(make):
+    report = check_layer(Dropping(make(3)), input_shape=(6,))
+    assert not report.failed or {r.name for r in report.failed} == {"configuration"}, str(report)
+    assert report["gradients in training"].verdict == "passed"
+    assert report["repeatable"].sentence.startswith("the same step draws the same")
+    wrong = check_layer(Dropping(make(3), False), input_shape=(6,))
+    assert wrong["gradients in training"].verdict == "failed"
+    assert wrong["gradients"].verdict == "passed"
+
+
+def test_draws_of_a_generator_elsewhere_are_told():
+    cls = type("Noise", (NumpyLayer,), {
+        "forward": lambda s, X, training=False: (
+            X + CHANCE.normal(0, 0.1, X.shape) if training else X),
+        "backward": lambda s, d: d,
+    })  # fmt: skip
     found = check_layer(cls(), input_shape=(6,))["repeatable"]
     assert found.verdict == "failed"
-    assert says in found.mend
-    assert "class MyNoise(gn.layers.Layer)" in found.mend
+    assert "self.rng = np.random.default_rng(seed)" in found.mend
 
 
 CHANCE = np.random.default_rng(0)

@@ -20,7 +20,7 @@ from glassnet.graph.dimension import Dim, Shape, Size, bind, display, product, s
 from glassnet.graph.dtypes import is_float, promote
 from glassnet.graph.op import Op, Sample
 from glassnet.graph.recording import record
-from glassnet.graph.tensor import Tensor
+from glassnet.graph.tensor import STEP, Tensor
 from glassnet.graph.variable import Variable
 from glassnet.layers.base import Layer
 from glassnet.layers.calling import public_shape
@@ -43,6 +43,9 @@ class NumpyLayer(Layer):
     ``self`` is never seen by another run, so that the layer may be shared within a network and
     between threads. The price is that the derivative runs ``forward`` again. Input arrays are
     read-only, and what is stored in lists or dictionaries on ``self`` is not copied.
+
+    A generator of random numbers on ``self`` (``self.rng = np.random.default_rng(0)``, a
+    ``RandomState``) draws anew in each training step, and in that step the same for ``backward``.
 
     The shape of the output is learned by trying ``forward`` on zeros, for small batches, each time
     the layer is recorded; where that won't do, write ``compute_output_shape(self, input_shape)``.
@@ -82,7 +85,8 @@ class NumpyLayer(Layer):
         weights = tuple(_weights_of(self))
         informed = "training" in inspect.signature(self.forward).parameters
         op = NumpyForward(self, weights, len(given), bool(training) if informed else None)
-        return record(op.shaped(self._output_shape(op, inputs, given)), *given, *weights)
+        step = [STEP] if _generators(self) else []
+        return record(op.shaped(self._output_shape(op, inputs, given)), *given, *weights, *step)
 
     def _output_shape(self, op: NumpyForward, inputs: Any, given: Sequence[Tensor]) -> Shape:
         if type(self).compute_output_shape is Layer.compute_output_shape:
@@ -144,7 +148,8 @@ class NumpyForward(Op):
         return y
 
     def formula(self, node: Tensor, *terms: Term) -> Term:
-        return call(brick(self.layer), *terms, shape=matrix_shape(node.shape))
+        known = terms[: self.count + len(self.weights)]
+        return call(brick(self.layer), *known, shape=matrix_shape(node.shape))
 
     @property
     def where(self) -> str:
@@ -154,7 +159,7 @@ class NumpyForward(Op):
     def run(self, arrays: Sequence[Any]) -> tuple[Any, np.ndarray]:
         """Run ``forward`` on a copy of the layer; return the copy and the output."""
         given = [_read_only(a) for a in arrays]
-        own = _with_arrays(self.layer, self.weights, given[self.count :])
+        own = self.prepared(given)
         kwargs = {} if self.training is None else {"training": self.training}
         with _explained(self.where):
             result = own.forward(*given[: self.count], **kwargs)
@@ -163,6 +168,14 @@ class NumpyForward(Op):
         if any(a.dtype.kind == "c" for a in given):  # a complex step: the doctor's derivative
             return own, np.asarray(result, dtype=np.complex128)
         return own, self._output(result, dtype)
+
+    def prepared(self, given: Sequence[Any]) -> Any:
+        """Return a copy of the layer with these weights, its generators set to the step's draws."""
+        end = self.count + len(self.weights)
+        own = _with_arrays(self.layer, self.weights, given[self.count : end])
+        step = int(given[end]) if len(given) > end else 0
+        own.__dict__.update((n, _at_step(g, step)) for n, g in _generators(own).items())
+        return own
 
     def _output(self, result: Any, dtype: np.dtype) -> np.ndarray:
         if not isinstance(result, (np.ndarray, np.generic, float)):
@@ -227,7 +240,7 @@ class NumpyBackward(Op):
         return (total,), promote(t.dtype for t in inputs if is_float(t.dtype))
 
     def formula(self, node: Tensor, *terms: Term) -> Term:
-        function = brick(self.layer, "backward")
+        function, terms = brick(self.layer, "backward"), terms[: 1 + self.count + len(self.weights)]
         given = [i.shape for i, n in zip(node.inputs[1:], self.sizes, strict=True) if n != 0]
         if len(given) == 1:  # the derivative by the only input
             found = call(function, *terms, shape=matrix_shape(given[0]))
@@ -241,7 +254,8 @@ class NumpyBackward(Op):
         with _explained(forward.where):
             by_inputs = own.backward(_read_only(dY))
         derivatives = self._by_inputs(forward.where, by_inputs, given[: self.count])
-        derivatives += self._by_weights(forward.where, own, given[self.count :])
+        end = self.count + len(self.weights)
+        derivatives += self._by_weights(forward.where, own, given[self.count : end])
         dtype = promote(a.dtype for a in arrays if is_float(a.dtype))
         return np.concatenate(derivatives).astype(dtype, copy=False)
 
@@ -372,6 +386,22 @@ def _with_arrays(layer: Any, weights: Sequence[Variable], arrays: Sequence[np.nd
             if isinstance(layer.__dict__.get(f"d{name}"), np.ndarray):
                 own.__dict__[f"d{name}"] = layer.__dict__[f"d{name}"].copy()  # self.dW += …
     return own
+
+
+def _generators(layer: Any) -> dict[str, Any]:
+    """The attributes that draw random numbers."""
+    kinds = (np.random.Generator, np.random.RandomState)
+    return {name: value for name, value in vars(layer).items() if isinstance(value, kinds)}
+
+
+def _at_step(generator: Any, step: int) -> Any:
+    """A generator whose draws are a function of this one's state and the step alone."""
+    own = copy.deepcopy(generator)
+    if isinstance(own, np.random.Generator):
+        seed = own.integers(2**32, size=4).tolist()
+        return np.random.default_rng([*seed, step])
+    seed = own.randint(0, 2**32, size=4, dtype=np.uint64).tolist()
+    return np.random.RandomState(np.random.MT19937(np.random.SeedSequence([*seed, step])))
 
 
 @contextmanager
