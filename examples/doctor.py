@@ -8,7 +8,7 @@ import numpy as np
 
 import glassnet as gn
 
-RATE, BATCH, EPOCHS = 0.03, 32, 20
+RATE, BATCH, EPOCHS = 0.03, 32, 15
 
 
 class MyDense:
