@@ -129,9 +129,11 @@ def square(bug=""):
         dA2 = dZ3
     dZ2 = dA2 * (1 - A2**2)
     dW2 = {
+        "dZ of another layer": A1.T @ dZ3,
         "X in every layer": X.T @ dZ2, "output taken for the input": A2.T @ dZ2,
     }.get(bug, A1.T @ dZ2)  # fmt: skip
-    dZ1 = dZ2 @ W2.T * (1 - A1**2)
+    back = W3 if bug == "weights of another layer in the chain" else W2
+    dZ1 = dZ2 @ back.T * (1 - A1**2)
     dW1, db1, db2, db3 = X.T @ dZ1, dZ1.sum(0), dZ2.sum(0), dZ3.sum(0)
     if bug == "gradients of two weights swapped":
         dW1, dW2 = dW2, dW1

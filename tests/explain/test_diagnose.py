@@ -44,6 +44,7 @@ CASES = {
         "transpose forgotten", "gradients of two weights swapped", "gradient of another weight",
         "weights left out of the chain", "X in every layer",
         "output taken for the input", "gradient taken after the update",
+        "dZ of another layer", "weights of another layer in the chain",
     ],
     p.deep: ["gradients in reverse order"],
     p.classes: [

@@ -30,6 +30,8 @@ KINDS: dict[str, dict[str, str]] = {
         "branch overwritten": "what comes back from several layers is added",
         "one use of a shared weight": "dW is the sum over all uses of W",
         "weights left out of the chain": "dA = dZ Wᵀ, not dZ",
+        "weights of another layer in the chain": "dA = dZ Wᵀ with the layer's own W",
+        "dZ of another layer": "dW = Aᵀ dZ with the layer's own dZ",
         "division forgotten in the backward pass": "y = a / b gives da = dy / b",
         "computed in the wrong dtype": "one float type throughout",
     },

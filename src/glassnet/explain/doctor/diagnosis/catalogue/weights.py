@@ -88,6 +88,26 @@ def _of_weight(case: Case, name: str, weight: Tensor, user: Tensor) -> Iterator[
             f"use d{Z} = d{A} ⊙ g′({Z})",
             lambda w: _fitting(part(w, user, place, w[block.after])), 1.1,
         )  # fmt: skip
+    for other_weight, other_user in _other_layers(case, weight):
+        if case.values[other_user].shape == full:
+            Z, own = case.name(other_user), case.name(user)
+            yield variant(
+                "dZ of another layer",
+                f"d{name} in {where} is computed from d{Z}; it belongs to d{own}.", f"use d{own}",
+                _of_derivative(user, place, other_user), 1.25, case.name(other_weight),
+            )  # fmt: skip
+
+
+def _other_layers(case: Case, weight: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """The other matrices and kernels, each with the node that multiplies by it."""
+    for _, other in case.weights:
+        users = [u for u in case.walk.users(other) if case.walk.reaches(u)]
+        if other is not weight and len(users) == 1 and case.values[other].ndim > 1:
+            yield other, users[0]
+
+
+def _of_derivative(user: Tensor, place: int, other: Tensor) -> Given:
+    return lambda walk: _fitting(part(walk, user, place, walk[other]))
 
 
 def _from(user: Tensor, place: int, other: Given) -> Given:
@@ -303,3 +323,17 @@ def _of_chain(case: Case, node: Tensor) -> Iterator[Variant]:
             "weights left out of the chain", f"{dx} is what came back, without {W}.",
             f"multiply by {W}, as the forward pass did", dx, way(lambda w, g: g), weight=1.2,
         )  # fmt: skip
+    for other, _ in _other_layers(case, weight):
+        if case.values[other].shape == case.values[weight].shape:
+            yield Variant(
+                "weights of another layer in the chain",
+                f"{dx} is made with {case.name(other)}; it belongs to {W}.",
+                f"take {W}, which the forward pass multiplied by", dx,
+                way(_with_weight(node, back, held[0], other)), weight=1.2, groups=(),
+            )  # fmt: skip
+
+
+def _with_weight(
+    node: Tensor, back: int, held: int, other: Tensor
+) -> Callable[[Walk, np.ndarray], np.ndarray | None]:
+    return lambda walk, g: part(walk, node, back, g, **{f"x{held}": walk.values[other]})
