@@ -112,6 +112,27 @@ def faint(shape: Any, dtype: Any = None) -> np.ndarray:
     return np.full(shape, 9.0, np.float32)
 
 
+def test_gradients_that_had_vanished_at_the_start_held_the_run_back(digits: trials.Digits) -> None:
+    gn.utils.set_random_seed(9)
+    start = gn.initializers.RandomUniform(-0.02, 0.02)  # Adam makes the weights grow meanwhile
+    hidden = [L.Dense(64, "tanh", kernel_initializer=start) for _ in range(5)]
+    model = trials.network(*hidden, L.Dense(10, "softmax"))
+    adam = gn.optimizers.Adam(1e-4)
+    report = trials.examined(model, digits.flat, digits.y, adam, epochs=9)
+    found = report["vanishing gradients"]
+    assert found is report.findings[0]
+    assert found.numbers["ratio"] > 1e-2
+
+
+def test_a_class_of_three_in_eighty_is_rare(digits: trials.Digits) -> None:
+    (x, y), _ = gn.datasets.iris.load_data()
+    keep = (y != 2) | (np.cumsum(y == 2) <= 3)
+    adam = gn.optimizers.Adam(0.01)
+    model = trials.network(L.Dense(3, "softmax"), shape=(4,))
+    report = trials.examined(model, x[keep], y[keep], adam, epochs=10)
+    assert "classes out of balance" in report.names
+
+
 def test_standardised_pictures_are_scaled() -> None:
     many = trials.digits(1500)  # statistics of all, of which the record holds a part
     x = (many.flat - many.flat.mean(axis=0)) / (many.flat.std(axis=0) + 1e-8)

@@ -93,9 +93,10 @@ class Vanishing(Ailment):
         if ratio is None:
             return None
         poor = case.skill is not None and case.skill < 0.25
-        if not (ratio < FAINT or (ratio < WEAK and poor)):
-            return None
         first = _ratio(case, slopes_of(case.first_signals))
+        held = poor and (ratio < WEAK or (first is not None and first < FAINT))
+        if not (ratio < FAINT or held):
+            return None
         born = first is None or first < WEAK
         told = f" It was {first:.2g} at the start." if first is not None else ""
         return self.found(

@@ -69,7 +69,8 @@ class Imbalance(Ailment):
         if k < 3:
             return False
         present = shares * n
-        rare = present + 2 * np.sqrt(present + 1) < n / (RARE * k)
+        half = present + 3 * np.sqrt(present + 1) < n / (2 * k)  # not by chance
+        rare = (present < n / (RARE * k)) & half
         crowded = most > 0.5 and most > 2.5 / k
         return bool(rare.any()) or crowded
 
