@@ -69,7 +69,7 @@ def _hill(w: Any) -> Any:
 
 
 hill = Surface(
-    "concave hill", "¼ (x⁴ + y⁴) - ½ (x² + y²)", _hill,
+    "concave hill", "¼ (x⁴ + y⁴) − ½ (x² + y²)", _hill,
     domain=((-1.6, 1.6), (-1.6, 1.6)), start=(0.25, 0.15),
     minima=((1.0, 1.0), (1.0, -1.0), (-1.0, 1.0), (-1.0, -1.0)),
     saddles=((1.0, 0.0), (-1.0, 0.0), (0.0, 1.0), (0.0, -1.0)), maxima=((0.0, 0.0),),
@@ -84,7 +84,7 @@ def _saddle(w: Any) -> Any:
 
 
 saddle = Surface(
-    "saddle", "x² - y²", _saddle,
+    "saddle", "x² − y²", _saddle,
     domain=((-1.6, 1.6), (-1.6, 1.6)), start=(1.2, 0.2), saddles=((0.0, 0.0),),
 )  # fmt: skip
 """Up along x, down without end along y."""
@@ -95,7 +95,7 @@ def _monkey_saddle(w: Any) -> Any:
 
 
 monkey_saddle = Surface(
-    "monkey saddle", "x³ - 3 x y²", _monkey_saddle,
+    "monkey saddle", "x³ − 3 x y²", _monkey_saddle,
     domain=((-1.6, 1.6), (-1.6, 1.6)), start=(1.2, 0.4), saddles=((0.0, 0.0),),
 )  # fmt: skip
 """Three ways down, for two legs and a tail. The Hessian at the saddle is 0, so that the second
@@ -107,7 +107,7 @@ def _rosenbrock(w: Any) -> Any:
 
 
 rosenbrock = Surface(
-    "Rosenbrock's valley", "(1 - x)² + 100 (y - x²)²", _rosenbrock,
+    "Rosenbrock's valley", "(1 − x)² + 100 (y − x²)²", _rosenbrock,
     domain=((-1.8, 1.8), (-0.8, 2.2)), start=(-1.2, 1.0), minima=((1.0, 1.0),), lowest=0.0,
 )  # fmt: skip
 """A flat, bent valley between steep walls. Source: H. Rosenbrock, "An automatic method for finding
@@ -119,7 +119,7 @@ def _himmelblau(w: Any) -> Any:
 
 
 himmelblau = Surface(
-    "Himmelblau's function", "(x² + y - 11)² + (x + y² - 7)²", _himmelblau,
+    "Himmelblau's function", "(x² + y − 11)² + (x + y² − 7)²", _himmelblau,
     domain=((-5.0, 5.0), (-5.0, 5.0)), start=(0.0, -1.0),
     minima=(
         (3.0, 2.0), (-2.805118086952745, 3.131312518250573),
@@ -144,7 +144,7 @@ def _beale(w: Any) -> Any:
 
 
 beale = Surface(
-    "Beale's function", "(1.5 - x + x y)² + (2.25 - x + x y²)² + (2.625 - x + x y³)²", _beale,
+    "Beale's function", "(1.5 − x + x y)² + (2.25 − x + x y²)² + (2.625 − x + x y³)²", _beale,
     domain=((-0.5, 4.5), (-1.5, 1.5)), start=(1.0, 1.0), minima=((3.0, 0.5),),
     saddles=((0.0, 1.0),), lowest=0.0,
 )  # fmt: skip
@@ -161,7 +161,7 @@ def _camel(w: Any) -> Any:
 _OUTER, _BETWEEN = (math.sqrt(2.1 + sign * math.sqrt(0.91)) for sign in (1, -1))
 
 camel = Surface(
-    "three-hump camel", "2 x² - 1.05 x⁴ + x⁶ / 6 + x y + y²", _camel,
+    "three-hump camel", "2 x² − 1.05 x⁴ + x⁶ / 6 + x y + y²", _camel,
     domain=((-2.5, 2.5), (-2.0, 2.0)), start=(-2.0, 1.5),
     minima=((0.0, 0.0), (_OUTER, -_OUTER / 2), (-_OUTER, _OUTER / 2)),
     saddles=((_BETWEEN, -_BETWEEN / 2), (-_BETWEEN, _BETWEEN / 2)),
