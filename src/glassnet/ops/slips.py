@@ -286,14 +286,14 @@ def _convolution() -> Iterator[Slip]:
     yield Slip(
         "kernel gradient flipped",
         "In {where} {dx1} is turned by 180°.",
-        "{dx1} is the correlation of what went in with {dy}, not turned", _kernel_flipped, 1.0,
+        "{dx1} is the correlation of what went in with {dy}, not turned", _kernel_flipped, 0.9,
     )  # fmt: skip
     yield Slip(
         "correlation for convolution",
         "In {where} the backward pass is that of a convolution, and the forward pass is a "
         "correlation: the kernel stands the other way around in both {dx0} and {dx1}.",
         "use one of the two throughout: y = corr(X, K), dK = corr(X, dY), dX = fullconv(dY, K)",
-        _both_flipped, 0.9,
+        _both_flipped, 0.95,
     )  # fmt: skip
     yield Slip(
         "input and output channels swapped",

@@ -108,8 +108,16 @@ class Case:
     walk: Walk = field(init=False)
 
     def __post_init__(self) -> None:
-        wrt = [*self.step.variables, *(i for i in self.step.inputs if is_float(i.dtype))]
-        self.walk = Walk(self.values, self.step.cost, wrt, np.asarray(1.0))
+        self._walk_to([*self.step.variables, *(i for i in self.step.inputs if is_float(i.dtype))])
+
+    def _walk_to(self, leaves: list[Tensor]) -> None:
+        self.walk = Walk(self.values, self.step.cost, leaves, np.asarray(1.0))
+
+    def look_at(self, names: Iterable[str]) -> None:
+        """Leave the derivative by the inputs, often the dearest product, where nobody asks."""
+        asked = {id(self.by_derivative[name]) for name in names}
+        if not any(id(i) in asked for i in self.step.inputs):
+            self._walk_to(list(self.step.variables))
 
     @classmethod
     def of_model(cls, model: Model, x: Any, y: Any, notation: Notation) -> Case:

@@ -97,13 +97,16 @@ def _of_model(model: Model, x: Any, y: Any, *, gradients: Any, notation: str | N
     case = Case.of_model(model, x, y, get_notation(notation))
     if callable(gradients):
         return _of_function(case, gradients, x, y)
-    return _as_written(case, solved(case, read_gradients(case, gradients)))
+    given = read_gradients(case, gradients)
+    case.look_at(given)
+    return _as_written(case, solved(case, given))
 
 
 def _of_function(case: Case, function: Callable[..., Any], x: Any, y: Any) -> Diagnosis:
     """Call a person's backward pass twice: what adds up is not the same again."""
     first = read_gradients(case, _copied(function(x, y)))
     second = read_gradients(case, _copied(function(x, y)))
+    case.look_at(first)
     grown = [
         n for n in first
         if first[n].shape == second[n].shape and first[n].any()

@@ -44,6 +44,11 @@ class Hypothesis:
         return len({v.kind for v in self.variants}) + len(self.factors)
 
     @property
+    def is_known(self) -> bool:
+        """Whether every factor is one that means something."""
+        return all(f.factor.kind != "wrong factor" for f in self.factors)
+
+    @property
     def weight(self) -> float:
         """How unusual the mistakes are, together."""
         scale = sum(f.factor.weight + 0.15 * (not f.everything) for f in self.factors)
@@ -266,6 +271,8 @@ def _unions(alike: Mapping[tuple[str, str], list[Variant]]) -> list[list[Variant
 def _best(found: Sequence[Hypothesis]) -> list[Hypothesis]:
     """Sort; of hypotheses that name the same mistakes at the same places keep one."""
     ranked = sorted(found, key=lambda h: h.rank)
+    if ranked and ranked[0].is_known:  # a number that nobody knows explains anything
+        ranked = [h for h in ranked if h.is_known]
     if ranked and ranked[0].count < 3:
         ranked = [h for h in ranked if h.count < 3]
     seen: set[tuple[object, ...]] = set()
