@@ -226,7 +226,7 @@ def _repeated(which: str) -> Any:
     def way(op: Any, g: Any, y: Any, x: Any, kernel: Any) -> tuple[Any, Any]:
         if not _plain(op) or all(s == 1 for s in op.strides):
             return RIGHT, RIGHT
-        pairs = op.slide().padding
+        pairs = [(max(lo, 0), max(hi, 0)) for lo, hi in op.slide().padding]  # with the rest
         padded = _padded(x, pairs)
         for axis, s in enumerate(op.strides, 1):
             places = padded.shape[axis] - kernel.shape[axis - 1] + 1

@@ -25,6 +25,7 @@ def of_bookkeeping(case: Case, names: list[str]) -> Iterator[Variant]:
     """Yield the mistakes with finished gradients, and with sums over branches."""
     shapes = {name: case.values[case.by_derivative[name]].shape for name in names}
     yield from of_arrays(names, shapes)
+    yield from _not_given(case, names)
     yield from _branches(case)
 
 
@@ -60,6 +61,25 @@ def _swapped(names: list[str], shapes: dict[str, tuple[int, ...]]) -> Iterator[V
                 "reverse the list", group[0], after=(_reversed(group),), weight=1.1,
                 groups=("reversed",),
             )  # fmt: skip
+
+
+def _not_given(case: Case, names: list[str]) -> Iterator[Variant]:
+    """Gradients of weights whose own are not looked at, under the names of others."""
+    others = [(n, w) for n, w in case.weights if f"d{n}" not in names]
+    for name, weight in case.weights:
+        if f"d{name}" not in names or len(others) > _MANY:
+            continue
+        for other, source in others:
+            if case.values[source].shape == case.values[weight].shape:
+                yield Variant(
+                    "gradient of another weight", f"d{name} is the gradient of {other}.",
+                    f"compute d{name} from its own layer's input and dZ", f"d{name}",
+                    Changes(leaves={id(weight): _of(source)}), weight=1.15, groups=(),
+                )  # fmt: skip
+
+
+def _of(node: Tensor) -> Given:
+    return lambda walk: walk[node]
 
 
 def _layers(names: list[str], shapes: dict[str, tuple[int, ...]]) -> Iterator[Variant]:
