@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -60,6 +61,7 @@ class PlainCase:
         right: what they should be, by name.
         examples: m.
         extra: mistakes that are tried besides those with finished arrays.
+        outputs: how many numbers there may be for an example.
     """
 
     right: Arrays
@@ -68,6 +70,7 @@ class PlainCase:
     averaged: bool = True
     squared: bool = True
     learning_rate: float = 0.0
+    outputs: tuple[int, ...] = ()
 
     def predicted(self, variant: Variant | None, names: Sequence[str]) -> Arrays:
         found = {name: self.right[name] for name in names}
@@ -83,7 +86,7 @@ class PlainCase:
         return True
 
     def output_sizes(self) -> list[int]:
-        return []
+        return list(self.outputs)
 
     def positions(self, name: str) -> list[int]:
         return []
@@ -122,9 +125,23 @@ def diagnose_pair(pair: tuple[Any, ...], arrays: Sequence[Any]) -> Diagnosis:
             f"each of {', '.join(floats)}."
         )
     theirs = {f"d{n}": np.asarray(r) for n, r in zip(floats, results, strict=True)}
-    rows = {a.shape[0] for a in given if a.ndim > 1}
-    examples = max(rows, default=max((a.size for a in given), default=1))
-    return solved(PlainCase({n: right[n] for n in theirs}, examples), theirs)
+    examples, outputs = _batch_of(f, given)
+    return solved(PlainCase({n: right[n] for n in theirs}, examples, outputs=outputs), theirs)
+
+
+def _batch_of(f: Callable[..., Any], arrays: Sequence[np.ndarray]) -> tuple[int, tuple[int, ...]]:
+    """The likely number of examples, and of outputs: by the arrays that f reads besides its own."""
+    read: list[np.ndarray] = []
+    with suppress(TypeError, ValueError):
+        seen = inspect.getclosurevars(f)
+        read = [a for a in (*seen.nonlocals.values(), *seen.globals.values())
+                if isinstance(a, np.ndarray) and a.ndim]  # fmt: skip
+    if read:
+        rows = [a.shape[0] for a in read]
+        sizes = {int(np.prod(a.shape[1:])) for a in read if a.ndim > 1}
+        return max(rows, key=rows.count), tuple(sorted(sizes - {1}))
+    several = {a.shape[0] for a in arrays if a.ndim > 1}
+    return max(several, default=max((a.size for a in arrays), default=1)), ()
 
 
 def _names(f: Callable[..., Any], arrays: Sequence[Any]) -> list[str]:

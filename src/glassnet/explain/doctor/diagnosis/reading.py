@@ -10,6 +10,7 @@ import numpy as np
 
 from glassnet.checks import nearest
 from glassnet.explain.doctor.diagnosis.case import Case
+from glassnet.explain.doctor.diagnosis.matching import Tolerance, match
 from glassnet.graph.tensor import Tensor
 from glassnet.graph.variable import Variable
 from glassnet.notation import Arrangement
@@ -48,6 +49,7 @@ def read_gradients(case: Case, given: Any) -> dict[str, np.ndarray]:
                 "itself, e.g. gradients={'dW1': dW1}."
             )
         found[known] = _as_rows(case, known, array)
+    found = _of_examples(case, found)
     if not found:
         raise ValueError("diagnose: no gradients were given. Write gradients={'dW1': dW1, …}.")
     return {name: found[name] for name in backward_order(case, found)}
@@ -123,9 +125,26 @@ def _as_rows(case: Case, name: str, array: np.ndarray) -> np.ndarray:
         array = array.T
     elif columns and isinstance(node, Variable) and array.ndim == 2 and len(node.shape) == 1:
         array = array.T  # a bias is a column there; where it was not summed, dZ
-    if columns and not isinstance(node, Variable) and array.dtype.kind == "f":
-        array = array / case.examples  # the course's dZ is that of one example
     return array
+
+
+def _of_examples(case: Case, found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Divide derivatives by Z and A by m where those of the course are given.
+
+    The course's dZ is that of one example, and 1/m stands in dW and db; but dZ with the 1/m in it
+    is as good.
+    """
+    between = [
+        n for n, a in found.items()
+        if not isinstance(case.by_derivative[n], Variable) and a.dtype.kind == "f"
+    ]  # fmt: skip
+    if case.derivation.notation.examples != "columns" or not case.averaged or not between:
+        return found
+    right = case.predicted(None, between)
+    tolerance = Tolerance.for_arrays(found)
+    if all(match(found[n], right[n], tolerance.of[n]).factor == 1.0 for n in between):
+        return found
+    return {n: a / case.examples if n in between else a for n, a in found.items()}
 
 
 def as_written(case: Case, name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
