@@ -120,9 +120,26 @@ def _forward(layer: NumpyLayer, x: np.ndarray, training: bool | None) -> tuple[A
 
 
 def _backward(layer: NumpyLayer, own: Any, dY: np.ndarray) -> dict[str, np.ndarray]:
-    """What a brick's backward gives, whatever its shapes are."""
+    """What a brick's backward gives, whatever its shapes are.
+
+    Raises:
+        ValueError: where it gives nothing to look at, or no gradient of a weight.
+    """
     dX = own.backward(dY)
     found = {}
+    kind = type(layer).__name__
+    missing = [n for n, w in named_weights(layer)
+               if w.trainable and getattr(own, f"d{n}", None) is None]  # fmt: skip
+    if missing:
+        raise ValueError(
+            f"diagnose: {kind}.backward sets no gradient of {', '.join(missing)}. Write "
+            f"self.d{missing[0]} = … in it; what it returns is dL/dX alone."
+        )
+    if isinstance(dX, (tuple, list, dict)) and len(flatten(dX)) != 1:
+        raise ValueError(
+            f"diagnose: {kind}.backward returned {len(flatten(dX))} arrays; expected one, dL/dX. "
+            "Gradients of weights are set on self: self.dW = …"
+        )
     for name, weight in named_weights(layer):
         value = getattr(own, f"d{name}", None)
         if weight.trainable and value is not None:
