@@ -112,6 +112,8 @@ def _readings(name: str) -> Iterable[str]:
         letter = _LETTERS.get(found[2].lower())
         if letter is not None:
             yield f"d{letter}{found[3]}"
+            if letter == "W":
+                yield f"dE{found[3]}"  # the table of an embedding
 
 
 def _as_rows(case: Case, name: str, array: np.ndarray) -> np.ndarray:
