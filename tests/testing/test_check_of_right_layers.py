@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from bricks_by_hand import SHAPES, Bells, MyConv, MyDense, MyEmbedding, MyMaxPool, TurnedDense
 
+import glassnet as gn
 from glassnet import layers
 from glassnet.testing import check_layer
 from glassnet.testing.layer import LAYER_CHECKS
@@ -93,3 +94,14 @@ def test_the_text_keeps_to_the_width(width):
     assert max(map(len, text.splitlines())) <= width
     assert text.startswith("TurnedDense 'turned_dense")
     assert "checks passed" in text
+
+
+def test_a_model_that_was_trained_is_tried_like_any_layer() -> None:
+    model = gn.Sequential([gn.Input((3,)), gn.layers.Dense(2, "tanh"), gn.layers.Dense(1)])
+    model.compile("adam", "mse")
+    history = model.fit(np.ones((6, 3)), np.ones((6, 1)), verbose=0)
+    before = [w.copy() for w in model.get_weights()]
+    report = check_layer(model, input_shape=(3,))
+    assert report.ok, report
+    assert model.history is history
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))

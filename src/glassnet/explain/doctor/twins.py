@@ -20,6 +20,7 @@ from glassnet.graph.recording import as_tensor, recording
 from glassnet.graph.tensor import STEP, Placeholder, Tensor
 from glassnet.graph.variable import Variable
 from glassnet.layers import Layer, NumpyLayer
+from glassnet.models import Model
 from glassnet.nest import flatten, map_structure
 
 
@@ -35,6 +36,10 @@ def twin(layer: Layer, dtype: Any = None, seed: int | None = None) -> Layer:
     memo: dict[int, Any] = {id(STEP): STEP}
     for part in all_layers(layer):
         memo[id(part._calls)] = []  # the models it stands in are no part of it
+        if isinstance(part, Model):  # nor is what its training left: recorded steps, the history
+            memo[id(part._steps)] = {}
+            if part.history is not None:
+                memo[id(part.history)] = None
     try:
         other = copy.deepcopy(layer, memo)
     except (TypeError, NotImplementedError) as error:
