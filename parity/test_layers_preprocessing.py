@@ -123,7 +123,7 @@ def test_identity() -> None:
     assert_layer_parity(keras.layers.Identity, layers.Identity, {}, _normal(2, 3))
 
 
-@pytest.mark.filterwarnings("ignore:Layer 'lambda'")
+@pytest.mark.filterwarnings("ignore:Layer 'lambda")
 def test_lambda_with_mask_and_arguments() -> None:
     def double(x: Any, factor: float = 1.0, mask: Any = None) -> Any:
         return x * factor if mask is None else x * factor + 1

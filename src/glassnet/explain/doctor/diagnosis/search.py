@@ -41,7 +41,7 @@ class Hypothesis:
     @property
     def count(self) -> int:
         """How many mistakes; one that is made at several places counts once."""
-        return len({v.kind for v in self.variants}) + len(self.factors)
+        return len({v.kind for v in self.variants} | {s.factor.kind for s in self.factors})
 
     @property
     def is_known(self) -> bool:
