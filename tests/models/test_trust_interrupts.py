@@ -14,6 +14,7 @@ import pytest
 
 import glassnet as gn
 from glassnet import layers
+from glassnet.graph.recording import _scope, apart, current_recording, current_scope
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(32, 6)).astype("float32")
@@ -273,3 +274,25 @@ def test_two_models_train_in_two_threads_as_they_do_alone() -> None:
     in_threads(*(lambda m=m: m.fit(X, Y, batch_size=8, epochs=3, verbose=0) for m in together))
     for one, other in zip(alone, together, strict=True):
         assert state(one) == state(other)
+
+
+@needs_alarm
+def test_an_interrupt_leaves_no_scope_behind() -> None:
+    chance = random.Random()
+    for _ in range(25):
+        model = network()
+        interrupted(lambda m=model: m.fit(X, Y, verbose=0), chance.uniform(5e-4, 0.02))
+        assert current_scope() == ""
+        assert current_recording() is None
+
+
+def test_what_a_function_leaves_ends_with_it() -> None:
+    """As when an interrupt comes between setting the scope and the try that resets it."""
+
+    @apart
+    def entered() -> str:
+        _scope.set("left behind")
+        return current_scope()
+
+    assert entered() == "left behind"
+    assert current_scope() == ""

@@ -8,10 +8,11 @@ streams each seed has handed out.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from contextvars import ContextVar, copy_context
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -66,6 +67,23 @@ def recording() -> Iterator[Recording]:
         yield opened
     finally:
         _current.reset(token)
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def apart(function: Callable[P, R]) -> Callable[P, R]:
+    """Let a function run in a context of its own: scope and recording end with it, come what may.
+
+    An interrupt (Ctrl-C) may arrive between setting a scope and the ``try`` that would reset it.
+    """
+
+    @wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        return copy_context().run(function, *args, **kwargs)
+
+    return run
 
 
 @contextmanager

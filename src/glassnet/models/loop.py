@@ -12,6 +12,7 @@ from glassnet.callbacks.messages import say
 from glassnet.callbacks.progress import ProgbarLogger
 from glassnet.checks import whole
 from glassnet.config import next_seed
+from glassnet.graph.recording import apart
 from glassnet.models import steps as recorded
 from glassnet.models.data import (
     ArraySource,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 
 # --- fit --------------------------------------------------------------------------------------
+@apart
 def fit(
     model: Model,
     x: Any,
@@ -214,6 +216,7 @@ def _validation_source(data: Any, batch_size: int | None) -> AnySource:
 
 
 # --- evaluate, predict ------------------------------------------------------------------------
+@apart
 def evaluate(
     model: Model,
     x: Any,
@@ -261,6 +264,7 @@ def _evaluate(
     return logs
 
 
+@apart
 def predict(
     model: Model,
     x: Any,
@@ -304,6 +308,7 @@ def _predict_batch(model: Model, batch: Batch) -> tuple[list[np.ndarray], Any]:
     return [np.asarray(v) for v in step.run(batch, 0)], structure
 
 
+@apart
 def train_on_batch(
     model: Model,
     x: Any,
@@ -324,6 +329,7 @@ def train_on_batch(
     return logs if return_dict else _as_list(model, logs)
 
 
+@apart
 def test_on_batch(model: Model, x: Any, y: Any, sample_weight: Any, return_dict: bool) -> Any:
     """Evaluate one batch; see `Model.test_on_batch`."""
     _need_compiled(model, "test_on_batch")
@@ -334,6 +340,7 @@ def test_on_batch(model: Model, x: Any, y: Any, sample_weight: Any, return_dict:
     return logs if return_dict else _as_list(model, logs)
 
 
+@apart
 def predict_on_batch(model: Model, x: Any) -> Any:
     """Predict one batch; see `Model.predict_on_batch`."""
     leaves, structure = _predict_batch(model, _one_batch(model, x, None, None, None))
