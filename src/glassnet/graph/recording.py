@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar, copy_context
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar, Token, copy_context
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -66,7 +66,16 @@ def recording() -> Iterator[Recording]:
     try:
         yield opened
     finally:
-        _current.reset(token)
+        put_back(_current, token)
+
+
+def put_back(variable: ContextVar[Any], token: Token[Any]) -> None:
+    """Put back what a context variable held, where its context still runs.
+
+    What an interrupt left half entered is closed by the garbage collector, when that may be over.
+    """
+    with suppress(ValueError):
+        variable.reset(token)
 
 
 P = ParamSpec("P")
@@ -93,7 +102,7 @@ def outside_recording() -> Iterator[None]:
     try:
         yield
     finally:
-        _current.reset(token)
+        put_back(_current, token)
 
 
 @contextmanager
@@ -104,7 +113,7 @@ def scope(name: str) -> Iterator[None]:
     try:
         yield
     finally:
-        _scope.reset(token)
+        put_back(_scope, token)
 
 
 def current_scope() -> str:
@@ -125,7 +134,7 @@ def within(name: str) -> Iterator[None]:
     try:
         yield
     finally:
-        _scope.reset(token)
+        put_back(_scope, token)
 
 
 @contextmanager
@@ -135,7 +144,7 @@ def in_scope_of(tensor: Tensor) -> Iterator[None]:
     try:
         yield
     finally:
-        _scope.reset(token)
+        put_back(_scope, token)
 
 
 def written(tensor: Tensor, symbol: str) -> Tensor:

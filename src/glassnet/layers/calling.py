@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glassnet.graph.dimension import Dim, Shape
-from glassnet.graph.recording import current_recording
+from glassnet.graph.recording import current_recording, put_back
 from glassnet.graph.tensor import Constant, Placeholder, Tensor
 from glassnet.graph.variable import Variable
 from glassnet.nest import flatten, map_structure
@@ -61,7 +61,7 @@ def calling(training: bool | None) -> Iterator[None]:
     try:
         yield
     finally:
-        _calls.reset(token)
+        put_back(_calls, token)
 
 
 def public_shape(shape: Shape) -> tuple[int | None, ...]:
