@@ -13,8 +13,8 @@ import difflib
 import inspect
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeVar
@@ -22,6 +22,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 
 from glassnet.graph.dtypes import standard
+from glassnet.graph.recording import held
 
 T = TypeVar("T")
 
@@ -179,8 +180,7 @@ _LARGE = 100  # entries; arrays above this are no joy to read as text
 _NOT_FINITE = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
 
 
-@contextmanager
-def document(arrays: list[np.ndarray] | None = None) -> Iterator[Document]:
+def document(arrays: list[np.ndarray] | None = None) -> AbstractContextManager[Document]:
     """Write or read what follows as one document: a layer that occurs twice stays one layer.
 
     Inside another document, and without ``arrays``, it is part of that one.
@@ -188,11 +188,7 @@ def document(arrays: list[np.ndarray] | None = None) -> Iterator[Document]:
     opened = _document.get()
     if opened is None or arrays is not None:
         opened = Document(arrays)
-    token = _document.set(opened)
-    try:
-        yield opened
-    finally:
-        _document.reset(token)
+    return held(_document, opened)
 
 
 def serialize(value: Any) -> Any:

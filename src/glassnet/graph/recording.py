@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from contextvars import ContextVar, Token, copy_context
+from contextlib import AbstractContextManager, contextmanager, suppress
+from contextvars import ContextVar, copy_context
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -49,6 +49,9 @@ class Recording:
         return self._streams[seed] - 1
 
 
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
 _current: ContextVar[Recording | None] = ContextVar("glassnet_recording", default=None)
 _scope: ContextVar[str] = ContextVar("glassnet_scope", default="")
 
@@ -59,27 +62,23 @@ def current_recording() -> Recording | None:
 
 
 @contextmanager
-def recording() -> Iterator[Recording]:
-    """Open a recording; what is assigned inside is noted in it and changes no variable."""
-    opened = Recording()
-    token = _current.set(opened)
-    try:
-        yield opened
-    finally:
-        put_back(_current, token)
+def held(variable: ContextVar[Any], value: T) -> Iterator[T]:
+    """Let a context variable hold a value inside.
 
-
-def put_back(variable: ContextVar[Any], token: Token[Any]) -> None:
-    """Put back what a context variable held, where its context still runs.
-
-    What an interrupt left half entered is closed by the garbage collector, when that may be over.
+    What an interrupt left half entered is closed late, by the garbage collector: then its context
+    may be over, and there is nothing to put back.
     """
-    with suppress(ValueError):
-        variable.reset(token)
+    token = variable.set(value)
+    try:
+        yield value
+    finally:
+        with suppress(ValueError):
+            variable.reset(token)
 
 
-P = ParamSpec("P")
-R = TypeVar("R")
+def recording() -> AbstractContextManager[Recording]:
+    """Open a recording; what is assigned inside is noted in it and changes no variable."""
+    return held(_current, Recording())
 
 
 def apart(function: Callable[P, R]) -> Callable[P, R]:
@@ -95,25 +94,15 @@ def apart(function: Callable[P, R]) -> Callable[P, R]:
     return run
 
 
-@contextmanager
-def outside_recording() -> Iterator[None]:
+def outside_recording() -> AbstractContextManager[Any]:
     """Step out of the recording under way: a functional model is wired, and noted nowhere."""
-    token = _current.set(None)
-    try:
-        yield
-    finally:
-        put_back(_current, token)
+    return held(_current, None)
 
 
-@contextmanager
-def scope(name: str) -> Iterator[None]:
+def scope(name: str) -> AbstractContextManager[Any]:
     """Name the part of the network that records what follows: ``"block/dense_1"``."""
     outer = _scope.get()
-    token = _scope.set(f"{outer}/{name}" if outer else name)
-    try:
-        yield
-    finally:
-        put_back(_scope, token)
+    return held(_scope, f"{outer}/{name}" if outer else name)
 
 
 def current_scope() -> str:
@@ -127,24 +116,14 @@ def scoped(name: str) -> str:
     return outer if outer.split("/")[-1] == name else f"{outer}/{name}" if outer else name
 
 
-@contextmanager
-def within(name: str) -> Iterator[None]:
+def within(name: str) -> AbstractContextManager[Any]:
     """Record what follows in the part called ``name``, which may have been entered already."""
-    token = _scope.set(scoped(name))
-    try:
-        yield
-    finally:
-        put_back(_scope, token)
+    return held(_scope, scoped(name))
 
 
-@contextmanager
-def in_scope_of(tensor: Tensor) -> Iterator[None]:
+def in_scope_of(tensor: Tensor) -> AbstractContextManager[Any]:
     """Record what follows in the name of the part that recorded ``tensor``."""
-    token = _scope.set(tensor.scope)
-    try:
-        yield
-    finally:
-        put_back(_scope, token)
+    return held(_scope, tensor.scope)
 
 
 def written(tensor: Tensor, symbol: str) -> Tensor:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from glassnet.graph import dtypes
 from glassnet.graph.dimension import display
-from glassnet.graph.recording import as_tensor, current_recording
+from glassnet.graph.recording import as_tensor, current_recording, held
 from glassnet.graph.tensor import NUMPY_FUNCTIONS, Constant, Tensor
 
 Make = Callable[[Callable[..., Any], tuple[int, ...], np.dtype], Any]
@@ -32,18 +32,13 @@ def _initialized(initializer: Callable[..., Any], shape: tuple[int, ...], dtype:
     return initializer(shape, dtype=dtype)
 
 
-@contextmanager
-def initial_values(make: Make) -> Iterator[None]:
+def initial_values(make: Make) -> AbstractContextManager[Make]:
     """Let ``make(initializer, shape, dtype)`` give new variables their first values.
 
     Loading a file uses it: no initializer runs whose values would be replaced at once, and none
     that a hostile file made ask for more memory than there is.
     """
-    token = _initial_values.set(make)
-    try:
-        yield
-    finally:
-        _initial_values.reset(token)
+    return held(_initial_values, make)
 
 
 class Variable(Tensor):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glassnet.graph.dimension import Dim, Shape
-from glassnet.graph.recording import current_recording, put_back
+from glassnet.graph.recording import current_recording, held
 from glassnet.graph.tensor import Constant, Placeholder, Tensor
 from glassnet.graph.variable import Variable
 from glassnet.nest import flatten, map_structure
@@ -54,14 +54,9 @@ def call_context() -> CallContext | None:
     return _calls.get()
 
 
-@contextmanager
-def calling(training: bool | None) -> Iterator[None]:
+def calling(training: bool | None) -> AbstractContextManager[CallContext]:
     """Hold the mode for the layers called inside."""
-    token = _calls.set(CallContext(training))
-    try:
-        yield
-    finally:
-        put_back(_calls, token)
+    return held(_calls, CallContext(training))
 
 
 def public_shape(shape: Shape) -> tuple[int | None, ...]:
