@@ -28,6 +28,15 @@ def nearest(value: Any, options: Sequence[str]) -> str:
     return f" Did you mean {near[0]!r}?" if near else ""
 
 
+def listed(names: Sequence[str]) -> str:
+    """Return names as words of a sentence.
+
+    >>> listed(["dW1", "db1", "dW2"])
+    'dW1, db1 and dW2'
+    """
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
 def number(
     value: Any,
     what: str,

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from glassnet.checks import listed
 from glassnet.explain.doctor import differences
 from glassnet.explain.doctor.differences import NOISY
 from glassnet.explain.evaluation import Evaluation
@@ -355,4 +356,4 @@ _EXCEPTIONS = {
 def _listed(names: list[str]) -> str:
     if len(names) > 5:
         return f"{', '.join(names[:3])} and {len(names) - 3} others"
-    return ", ".join(names[:-1]) + (" and " if len(names) > 1 else "") + names[-1]
+    return listed(names)

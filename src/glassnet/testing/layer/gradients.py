@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from glassnet.checks import listed
 from glassnet.explain.doctor.gradient_report import GradientReport, ParameterCheck
 from glassnet.explain.doctor.gradients import check_gradients, true_gradients
 from glassnet.explain.doctor.roles import Role
@@ -91,10 +92,9 @@ def _judged(specimen: Specimen, found: GradientReport, training: bool) -> Result
         if not said:
             return skipped("there is nothing to differentiate by")
         verb = "are" if len(said) > 1 else "is"
-        listed = f"{', '.join(said[:-1])} and {said[-1]}" if len(said) > 1 else said[0]
         kinks = any(f.verdict == "kink" for f in found.findings)
         beside = "; at kinks, beside them" if kinks else ""
-        return passed(f"{listed} {verb} right, to {_errors(found)}{beside}", detail=found)
+        return passed(f"{listed(said)} {verb} right, to {_errors(found)}{beside}", detail=found)
     if not training and True in specimen.modes and _only_in_training(found):
         return skipped("backward needs what forward keeps in training alone; fit calls it there")
     if found.troubles:
@@ -103,8 +103,8 @@ def _judged(specimen: Specimen, found: GradientReport, training: bool) -> Result
     names = dict(zip(map(id, found.checks), _names(found.checks), strict=True))
     said = [names[id(c)] for c in wrong]
     rest = [names[id(c)] for c in found.checks if c.ok]
-    sentence = f"{_listed(said)} {'are' if len(said) > 1 else 'is'} wrong"
-    sentence += f"; {_listed(rest)} {'are' if len(rest) > 1 else 'is'} right." if rest else "."
+    sentence = f"{listed(said)} {'are' if len(said) > 1 else 'is'} wrong"
+    sentence += f"; {listed(rest)} {'are' if len(rest) > 1 else 'is'} right." if rest else "."
     numbers: list[str] = []
     if all(c.worst.verdict == "raised" for c in wrong):
         numbers = [f"backward raised {_raised(specimen, training) or wrong[0].worst.note}"]
@@ -151,10 +151,6 @@ def _names(checks: Sequence[ParameterCheck]) -> list[str]:
     ]
 
 
-def _listed(names: list[str]) -> str:
-    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
-
-
 def _errors(found: GradientReport) -> str:
     worst = max((c.worst.error for c in found.checks if c.worst.verdict == "agrees"), default=0.0)
     return f"{max(worst, 1e-16):.0e}"
@@ -187,7 +183,7 @@ def _ratios(specimen: Specimen, training: bool) -> list[str]:
             said = said_factor(factor, len(flatten(specimen.inputs)[0]))
             hints.setdefault(said, []).append(name)
     return [
-        f"{_listed(names)} {'are' if len(names) > 1 else 'is'} {said}."
+        f"{listed(names)} {'are' if len(names) > 1 else 'is'} {said}."
         for said, names in hints.items()
     ]
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from glassnet.checks import listed
 from glassnet.explain.doctor.diagnosis.factors import Scaled
 from glassnet.explain.doctor.diagnosis.matching import (
     CLOSE_16,
@@ -40,9 +41,9 @@ def _of_variant(case: AnyCase, variant: Variant, touched: tuple[str, ...]) -> Mi
 
 def _of_factor(case: AnyCase, scaled: Scaled, names: Sequence[str]) -> Mistake:
     factor = scaled.factor
-    said = "every gradient" if scaled.everything and len(names) > 1 else _listed(scaled.names)
+    said = "every gradient" if scaled.everything and len(names) > 1 else listed(scaled.names)
     if scaled.compounding:
-        said = f"each layer's step back (so {_listed(scaled.names)} has it once or more often)"
+        said = f"each layer's step back (so {listed(scaled.names)} has it once or more often)"
     square = ", as when the 2 of the squared error's derivative is counted wrongly"
     if not case.squared:
         square = ""
@@ -53,10 +54,6 @@ def _of_factor(case: AnyCase, scaled: Scaled, names: Sequence[str]) -> Mistake:
         factor.kind, sentence.rstrip(".") + ".", case.equation(about),
         factor.mend.format(names=said), about, scaled.names,
     )  # fmt: skip
-
-
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + f" and {names[-1]}"
 
 
 # --- the table --------------------------------------------------------------------------------
@@ -110,7 +107,7 @@ def dtype_mistakes(
 
 def _dtype(case: AnyCase, names: Sequence[str], kind: str) -> Mistake:
     return Mistake(
-        WRONG_DTYPE, f"{_listed(names)} is computed in {kind}.", case.equation(names[0]),
+        WRONG_DTYPE, f"{listed(names)} is computed in {kind}.", case.equation(names[0]),
         "compute in one float type throughout: np.zeros(shape, dtype=float), x.astype(float)",
         names[0], tuple(names),
     )  # fmt: skip
@@ -178,6 +175,6 @@ def start_of(case: AnyCase, rows: Sequence[Row]) -> str:
     if set(wrong) == {first}:
         return f"{first} alone is wrong, so the error is in its own line.{line}"
     return (
-        f"The error starts at {first}: {_listed(before)} {'is' if len(before) == 1 else 'are'} "
+        f"The error starts at {first}: {listed(before)} {'is' if len(before) == 1 else 'are'} "
         f"right. Look at what stands between.{line}"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from dataclasses import dataclass
 
+from glassnet.checks import listed
 from glassnet.explain.document import (
     Block,
     Document,
@@ -127,10 +128,10 @@ class Diagnosis:
             return f"Nothing is wrong with {self.subject}: {which} are what they should be."
         if not self.explanations:
             return (
-                f"Wrong: {_listed(wrong)}. Nothing in the catalogue of mistakes, and no two of "
+                f"Wrong: {listed(wrong)}. Nothing in the catalogue of mistakes, and no two of "
                 "them together, gives exactly these arrays."
             )
-        said = _listed(wrong or list(self.mistakes[0].gradients) or ["the gradients"])
+        said = listed(wrong or list(self.mistakes[0].gradients) or ["the gradients"])
         count = {1: "One mistake explains", 2: "Two mistakes together explain"}.get(
             len(self.mistakes), "Several mistakes together explain"
         )
@@ -203,10 +204,6 @@ def _cells(row: Row) -> tuple[str, str, str, str, str]:
 
 def _shape(shape: tuple[int, ...]) -> str:
     return "×".join(map(str, shape)) or "a number"
-
-
-def _listed(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + f" and {names[-1]}"
 
 
 def _wrapped(text: str, width: int) -> list[str]:

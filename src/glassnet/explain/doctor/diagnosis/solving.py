@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from glassnet.checks import listed
 from glassnet.explain.doctor.diagnosis.findings import (
     WRONG_DTYPE,
     dtype_mistakes,
@@ -81,11 +82,10 @@ def _as_right(row: Row) -> Row:
 def _added_up(case: AnyCase, names: tuple[str, ...]) -> list[Mistake]:
     if not names:
         return []
-    shown = " and ".join([", ".join(names[:-1])] * (len(names) > 1) + [names[-1]])
     return [Mistake(
         "accumulated instead of replaced",
-        f"Called a second time on the same batch, the backward pass doubled {shown}: it adds to "
-        "what was there.", case.equation(names[0]),
+        "Called a second time on the same batch, the backward pass doubled "
+        f"{listed(names)}: it adds to what was there.", case.equation(names[0]),
         "set gradients anew in each backward pass: dW = …, not dW += …, or zero them first",
         names[0], names,
     )]  # fmt: skip

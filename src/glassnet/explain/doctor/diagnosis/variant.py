@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from glassnet.checks import listed
 from glassnet.explain.doctor.diagnosis.walk import Changes
 from glassnet.graph.tensor import Tensor
 
@@ -76,7 +77,7 @@ def together(variants: Sequence[Variant]) -> Variant | None:
     if joined is None:
         return None
     places = [v.about for v in variants]
-    shown = ", ".join(places[:-1]) + f" and {places[-1]}"
+    shown = listed(places)
     return replace(
         joined, weight=variants[0].weight, everywhere=True,
         sentence=f"{variants[0].sentence} The same at every such place: {shown}.",
