@@ -1,0 +1,1 @@
+"""The native engine: a plan of instructions over one arena, run by compiled kernels."""
