@@ -1,0 +1,199 @@
+"""Matrix products: which kernel takes which shape, and how a product goes with a slice.
+
+The choice is a static rule on sizes, strides and dtype, never a timing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from glassnet.engines.native.lowering.base import (
+    SUM,
+    Blas,
+    Builder,
+    Table,
+    Word,
+    lowers,
+    slices,
+)
+from glassnet.engines.native.memory import Value
+from glassnet.ops.linear import MatMul
+
+Ints = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Product:
+    """C = A B over the last two axes of each; the axes before them are the same in all three."""
+
+    out: Value
+    a: Value
+    b: Value
+    bias: Value | None = None
+    accumulate: bool = False
+
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """m, k, n: rows of A, columns of A, columns of B."""
+        return self.a.shape[-2], self.a.shape[-1], self.b.shape[-1]
+
+    @property
+    def pieces(self) -> int:
+        """The number of products that the axes before the last two make."""
+        return math.prod(self.out.shape[:-2])
+
+
+def product(builder: Builder, out: Value, a: Value, b: Value, bias: Value | None = None) -> bool:
+    """Emit ``out = a b`` (+ a contiguous row ``bias``), or add it to ``out`` while accumulating.
+
+    Leading axes broadcast. The columns of ``out`` must lie side by side; ``a`` and ``b`` may have
+    any strides.
+    """
+    if out.size == 0:
+        return True
+    lead = out.shape[:-2]
+    emit_product(
+        builder,
+        simplified(
+            Product(out, broadcast(a, lead), broadcast(b, lead), bias, builder.accumulating)
+        ),
+    )
+    return True
+
+
+def broadcast(value: Value, lead: Ints) -> Value:
+    """Return a stack of matrices with its leading axes stretched by steps of 0."""
+    missing = len(lead) + 2 - len(value.shape)
+    own = (1,) * missing + value.shape[:-2]
+    steps = (0,) * missing + value.strides[:-2]
+    lead_steps = tuple(0 if n == 1 else s for n, s in zip(own, steps, strict=True))
+    return value.viewed((*lead, *value.shape[-2:]), (*lead_steps, *value.strides[-2:]))
+
+
+def simplified(p: Product) -> Product:
+    """Return the same product with as few axes before the matrices as their steps allow."""
+    values = [p.out, p.a, p.b]
+    lead = [(n, *(v.strides[i] for v in values)) for i, n in enumerate(p.out.shape[:-2]) if n != 1]
+    joined: list[Ints] = []
+    for axis in lead:
+        if joined and all(o == axis[0] * i for o, i in zip(joined[-1][1:], axis[1:], strict=True)):
+            joined[-1] = (joined[-1][0] * axis[0], *axis[1:])
+        else:
+            joined.append(axis)
+    m, k, n = p.sizes
+    out_rows, a_rows, b_rows = (tidy(v) for v in values)
+    # Where B is the same for all of the last axis, its rows of A and C are rows of one matrix.
+    if joined and joined[-1][3] == 0:
+        size, out_step, a_step, _ = joined[-1]
+        if m == 1 or (out_step == m * out_rows[0] and a_step == m * a_rows[0]):
+            joined.pop()
+            m *= size
+            out_rows = (out_step if m == size else out_rows[0], out_rows[1])
+            a_rows = (a_step if m == size else a_rows[0], a_rows[1])
+    sizes = tuple(axis[0] for axis in joined)
+
+    def with_axes(value: Value, place: int, matrix: Ints, steps: Ints) -> Value:
+        return value.viewed((*sizes, *matrix), (*(axis[place] for axis in joined), *steps))
+
+    return replace(
+        p,
+        out=with_axes(p.out, 1, (m, n), out_rows),
+        a=with_axes(p.a, 2, (m, k), a_rows),
+        b=with_axes(p.b, 3, (k, n), b_rows),
+    )
+
+
+def tidy(value: Value) -> tuple[int, int]:
+    """Return the steps of the matrices, those of axes of length 1 as if they lay row by row."""
+    (rows, columns), (row, column) = value.shape[-2:], value.strides[-2:]
+    size = value.dtype.itemsize
+    if columns == 1:
+        column = size if row != size or rows == 1 else row * rows
+    if rows == 1:
+        row = columns * column if column == size else size
+    return row, column
+
+
+def emit_product(builder: Builder, p: Product) -> None:
+    """Emit the instruction of a product by the kernel that suits its sizes."""
+    kernel = kernel_for(p)
+    if kernel == "gemm":
+        p = replace(p, a=for_blas(builder, p.a), b=for_blas(builder, p.b))
+    instruct(builder, p, kernel)
+
+
+def kernel_for(p: Product) -> str:
+    """Return the name of the kernel's template for a product."""
+    m, k, n = p.sizes
+    if p.out.dtype not in (np.float32, np.float64) or m * k * n <= 512:
+        return "plain"
+    return "gemm"
+
+
+def for_blas(builder: Builder, value: Value) -> Value:
+    """Return matrices that BLAS takes as they are or transposed: themselves, or a copy."""
+    size = value.dtype.itemsize
+    (rows, columns), (row, column) = value.shape[-2:], value.strides[-2:]
+    taken = (column == size and row >= columns * size) or (row == size and column >= rows * size)
+    if taken and row % size == 0 and column % size == 0:
+        return value
+    return builder.contiguous(value)
+
+
+def instruct(builder: Builder, p: Product, kernel: str, scratch: Value | None = None) -> None:
+    """Emit the instruction of ``products.<kernel>``."""
+    out, a, b = p.out, p.a, p.b
+    m, k, n = p.sizes
+    code = f"{out.dtype.kind}{out.dtype.itemsize}"
+    axes = len(out.shape) - 2
+    table = (*out.shape[:-2], *a.strides[:-2], *b.strides[:-2], *out.strides[:-2])
+    routine: Word = 0
+    if kernel == "gemm":
+        routine = Blas("sgemm" if out.dtype == np.float32 else "dgemm")
+    words: list[Word] = [out, a, b, m, k, n, *a.strides[-2:], *b.strides[-2:], out.strides[-2]]
+    words += [int(p.accumulate), 0 if p.bias is None else p.bias]
+    words += [0 if scratch is None else scratch, routine, axes, Table(table) if axes else 0]
+    builder.emit(
+        f"products.{kernel}:{code}",
+        words,
+        writes=[out],
+        reads=[a, b, *([] if p.bias is None else [p.bias]), *([out] if p.accumulate else [])],
+        operations=2 * m * k * n * p.pieces,
+        scratch=[] if scratch is None else [scratch],
+        note=f"{m}×{k}×{n}" + (f" ×{p.pieces}" if axes else ""),
+    )
+
+
+@lowers(MatMul, accumulates=True)
+def lower_matmul(builder: Builder, op: MatMul, out: Value, a: Value, b: Value) -> bool:
+    """A product of matrices, or of stacks of them."""
+    if not a.dtype == b.dtype == out.dtype or (builder.accumulating and out.dtype == np.bool_):
+        return False
+    return product(builder, out, a, b)
+
+
+@slices(MatMul)
+def slice_matmul(
+    op: MatMul, out_shape: Ints, shapes: Sequence[Ints], axes: Sequence[int | None]
+) -> int | str | None:
+    """Rows of A, columns of B and stacks go slice by slice; over the summed axis slices add."""
+    # Places counted from the end, where the shapes of the two and of the value are aligned.
+    first, second = (
+        None if axis is None else axis - len(shape)
+        for axis, shape in zip(axes, shapes, strict=True)
+    )
+    if first == -1 and second == -2:
+        return SUM
+    if (first == -2 and second is None) or (first is None and second == -1):
+        return len(out_shape) + (-2 if second is None else -1)
+    places = {place for place in (first, second) if place is not None}
+    if len(places) != 1 or (place := places.pop()) >= -2:
+        return None
+    for own, shape in zip((first, second), shapes, strict=True):
+        if own is None and len(shape) >= -place and shape[place] != 1:
+            return None
+    return len(out_shape) + place
