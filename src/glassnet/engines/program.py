@@ -47,7 +47,7 @@ class Program:
 
     def plan_for(self, arrays: Sequence[np.ndarray]) -> Plan:
         """Return the plan for the sizes of these arrays; raise where they fit no input."""
-        sizes = self._sizes(arrays)
+        sizes = self.sizes_of(arrays)
         key = tuple(sorted(sizes.items()))
         with self._lock:
             plan = self._plans.get(key)
@@ -59,7 +59,8 @@ class Program:
                 self._plans.move_to_end(key)
         return plan
 
-    def _sizes(self, arrays: Sequence[np.ndarray]) -> dict[str, int]:
+    def sizes_of(self, arrays: Sequence[np.ndarray]) -> dict[str, int]:
+        """Return the named sizes that these arrays have; raise where they fit no input."""
         sizes: dict[str, int] = {}
         for placeholder, array in zip(self.inputs, arrays, strict=True):
             _match(placeholder, array.shape, sizes)
@@ -68,7 +69,7 @@ class Program:
     def values(self, *arrays: Any, step: int = 0) -> tuple[Plan, list[Any]]:
         """Return the value of every node, with the plan that tells which slot is whose."""
         given = self.prepare(*arrays, step=step)
-        plan = Plan(self.inputs, self.outputs, self._sizes(given), reuse=False)
+        plan = Plan(self.inputs, self.outputs, self.sizes_of(given), reuse=False)
         return plan, plan.run_all(given)
 
     def run(self, *arrays: Any, step: int = 0) -> list[np.ndarray]:

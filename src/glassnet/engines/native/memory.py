@@ -29,6 +29,8 @@ class Value:
     dtype: np.dtype
     strides: tuple[int, ...] = field(default=())
     offset: int = 0
+    step: int = 0
+    """Bytes by which the array moves from one slice of the batch to the next."""
 
     def __post_init__(self) -> None:
         if not self.strides and self.shape:
@@ -56,7 +58,7 @@ class Value:
         self, shape: tuple[int, ...], strides: tuple[int, ...], offset: int = 0
     ) -> Value:
         """Return another array on the same entries; ``offset`` counts bytes from this one's."""
-        return Value(self.buffer, shape, self.dtype, strides, self.offset + offset)
+        return Value(self.buffer, shape, self.dtype, strides, self.offset + offset, self.step)
 
     def reshaped(self, shape: tuple[int, ...]) -> Value:
         """Return a contiguous array in another shape."""

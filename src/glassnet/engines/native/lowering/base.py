@@ -55,6 +55,8 @@ class Instruction:
     scratch: tuple[Value, ...] = ()
     """Memory that it needs while it runs."""
     note: str = ""
+    reuses: tuple[tuple[Value, Value], ...] = ()
+    """Pairs (written, read): the first may lie over the second, if nobody reads that later."""
 
 
 @dataclass

@@ -1,0 +1,291 @@
+"""Clusters of elementwise ops as one instruction that walks over blocks of entries.
+
+The instruction holds a little program: rows of kernels on slots. A slot is a register (a block of
+scratch memory that stays in the innermost cache) or an array, whose address moves with the block.
+Clusters with the same program on other arrays, the updates of several weights, are one instruction
+with several segments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from glassnet.engines.native.bound import Node
+from glassnet.engines.native.fusion import Group, Values, kernel_of
+from glassnet.engines.native.lowering.base import Builder, Instruction, Kernel, Table, Word
+from glassnet.engines.native.memory import Value
+
+SLOTS, PERIODIC, STRIDED, FLAG = 0, 1, 2, 3
+"""How a row is called: on slots; loading rows that repeat; loading any strides; setting a flag."""
+CACHE = 24 * 1024  # bytes of blocks that are alive at a time: most of the innermost cache
+
+
+Key = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One call of the program."""
+
+    mode: int
+    kernel: Kernel
+    target: int
+    a: Word = 0
+    b: Word = 0
+    c: Word = 0
+
+
+@dataclass
+class Program:
+    """What a cluster computes for each block, and on which arrays."""
+
+    size: int
+    rows: list[Row] = field(default_factory=list)
+    fills: list[tuple[Kernel, int]] = field(default_factory=list)
+    numbers: list[Value] = field(default_factory=list)
+    arrays: list[Value] = field(default_factory=list)
+    written: list[int] = field(default_factory=list)
+    """Which of the arrays are written."""
+    loaded: list[Value] = field(default_factory=list)
+    flags: list[Value] = field(default_factory=list)
+    registers: int = 0
+    reuses: list[tuple[Value, Value]] = field(default_factory=list)
+    """Pairs (written, read): the first may take the memory of the second, if that dies here."""
+    names: list[str] = field(default_factory=list)
+
+    @property
+    def signature(self) -> tuple[object, ...] | None:
+        """What two clusters have in common that can be one instruction; None where none can."""
+        if self.loaded:
+            return None
+        items = tuple(v.dtype.itemsize for v in self.arrays)
+        return (tuple(self.rows), tuple(self.fills), items, tuple(self.written), self.registers)
+
+
+class Writer:
+    """Writes the program of a cluster.
+
+    Args:
+        group: the cluster.
+        nodes: all nodes by place.
+        values: where they lie.
+        stored: the places of values that others need.
+        watched: those whose entries must be finite.
+        flag: the integer that is set where one is not.
+    """
+
+    def __init__(
+        self,
+        group: Group,
+        nodes: list[Node],
+        values: Values,
+        stored: set[int],
+        watched: set[int],
+        flag: Value | None,
+    ) -> None:
+        self._group, self._nodes, self._values = group, nodes, values
+        self._stored, self._watched, self._flag = stored, watched, flag
+        self._own = {n.place for n in group.members}
+        self._slot: dict[Key, int] = {}
+        self._free: list[int] = []
+        self._last: dict[Key, int] = {}
+        self.program = Program(group.size)
+
+    def write(self) -> Program:
+        """Return the program."""
+        members = self._group.members
+        uses = [[self._operand(s, node) for s in node.sources] for node in members]
+        for i, (node, operands) in enumerate(zip(members, uses, strict=True)):
+            for key, _, _ in operands:
+                self._last[key] = i
+            self._last.setdefault(("node", node.place), i)
+        for i, (node, operands) in enumerate(zip(members, uses, strict=True)):
+            self._row(i, node, operands)
+        self._renumber()
+        self._pairs(uses)
+        return self.program
+
+    def _operand(self, source: int, node: Node) -> tuple[Key, str, Value]:
+        """Tell how a node reads a source: a key for its slot, the way, the value."""
+        root = self._values.root(source)
+        value = self._values.of[source]
+        if root in self._own:
+            return ("node", root), "slot", value
+        strides = collapsed(value, node.shape)
+        item = value.dtype.itemsize
+        place = (id(value.buffer), value.offset, value.dtype.str)
+        if self._group.size == 1 or strides in ([(self._group.size, item)], []):
+            return ("array", *place), "array", value
+        if len(strides) == 1 and strides[0][1] == 0:
+            return ("number", *place), "number", value
+        return ("load", *place, tuple(strides)), "load", value.viewed(
+            tuple(n for n, _ in strides), tuple(s for _, s in strides)
+        )
+
+    def _row(self, i: int, node: Node, operands: list[tuple[Key, str, Value]]) -> None:
+        slots = [self._slot_of(key, way, value) for key, way, value in operands]
+        for key, way, _ in operands:
+            if self._last[key] == i and way in ("slot", "load"):
+                self._release(key)
+        own: Key = ("node", node.place)
+        if node.place in self._stored:
+            self._array(own, self._values.of[node.place], written=True)
+        else:
+            self._register(own)
+        kernel = Kernel(str(kernel_of(node, self._nodes)))
+        self.program.rows.append(Row(SLOTS, kernel, self._slot[own], *slots))
+        self.program.names.append(node.op.name if node.op else "")
+        if node.place in self._watched and self._flag is not None and node.dtype.kind == "f":
+            finite = Kernel(f"elementwise.finite:{node.dtype.str[1:]}")
+            self.program.rows.append(Row(FLAG, finite, 0, self._flag, self._slot[own]))
+            self.program.flags.append(self._flag)
+        if self._last[own] == i:
+            self._release(own)
+
+    def _slot_of(self, key: Key, way: str, value: Value) -> int:
+        if key in self._slot:
+            return self._slot[key]
+        code = value.dtype.str[1:]
+        if way == "array":
+            return self._array(key, value)
+        if way == "number":
+            slot = self._register(key)
+            self.program.fills.append((Kernel(f"elementwise.fill:{code}:{code}"), slot))
+            self.program.numbers.append(value)
+            return slot
+        slot = self._register(key)
+        self.program.loaded.append(value)
+        self.program.rows.append(_load(value, slot, code))
+        return slot
+
+    def _register(self, key: Key) -> int:
+        if self._free and key[0] != "number":  # a number fills its register before the first row
+            slot = self._free.pop()
+        else:
+            slot = self.program.registers
+            self.program.registers += 1
+        self._slot[key] = slot
+        return slot
+
+    def _release(self, key: Key) -> None:
+        slot = self._slot[key]
+        if slot >= 0 and slot not in self._free:
+            self._free.append(slot)
+
+    def _array(self, key: Key, value: Value, *, written: bool = False) -> int:
+        """Give an array a slot: below zero until the number of registers is known."""
+        place = ("at", id(value.buffer), value.offset)
+        if place in self._slot:  # read before, now written in place
+            slot = self._slot[place]
+        else:
+            self.program.arrays.append(value)
+            slot = -len(self.program.arrays)
+            self._slot[place] = slot
+        if written:
+            self.program.written.append(-slot - 1)
+        self._slot[key] = slot
+        return slot
+
+    def _renumber(self) -> None:
+        count = self.program.registers
+
+        def number(slot: Word) -> Word:
+            return count - slot - 1 if isinstance(slot, int) and slot < 0 else slot
+
+        self.program.rows = [
+            Row(r.mode, r.kernel, _int(number(r.target)), number(r.a), number(r.b), number(r.c))
+            for r in self.program.rows
+        ]
+
+    def _pairs(self, uses: list[list[tuple[Key, str, Value]]]) -> None:
+        """Note which arrays that are read for the last time a later written one may lie over."""
+        for i, node in enumerate(self._group.members):
+            if node.place not in self._stored:
+                continue
+            out = self._values.of[node.place]
+            for operands in uses[: i + 1]:
+                for key, way, value in operands:
+                    same = way == "array" and value.dtype.itemsize == out.dtype.itemsize
+                    if same and self._last[key] <= i and value.size == out.size:
+                        self.program.reuses.append((out, value))
+
+
+def _int(word: Word) -> int:
+    if not isinstance(word, int):
+        raise TypeError(f"a slot is a number; got {word!r}")
+    return word
+
+
+def _load(value: Value, slot: int, code: str) -> Row:
+    """The row that brings a broadcast or strided operand into a register."""
+    item = value.dtype.itemsize
+    if len(value.shape) == 2 and value.strides == (0, item):
+        return Row(PERIODIC, Kernel(f"elementwise.periodic:{code}"), slot, value, 0, value.shape[1])
+    if len(value.shape) == 2 and value.strides == (item, 0):
+        return Row(PERIODIC, Kernel(f"elementwise.repeated:{code}"), slot, value, 0, value.shape[1])
+    table = Table((value, len(value.shape), *value.shape, *value.strides))
+    return Row(STRIDED, Kernel(f"executor.load:u{item}"), slot, table)
+
+
+def collapsed(value: Value, shape: Sequence[int]) -> list[tuple[int, int]]:
+    """Return (size, stride) of the fewest axes by which a value broadcasts to a shape."""
+    missing = len(shape) - len(value.shape)
+    strides = [0] * missing + [
+        0 if n == 1 else s for n, s in zip(value.shape, value.strides, strict=True)
+    ]
+    found: list[tuple[int, int]] = []
+    for size, stride in zip(shape, strides, strict=True):
+        if size == 1:
+            continue
+        if found and found[-1][1] == stride * size:
+            found[-1] = (found[-1][0] * size, stride)
+        else:
+            found.append((size, stride))
+    return found
+
+
+def emit(builder: Builder, programs: Sequence[Program]) -> None:
+    """Add the instruction of one program, or of several with the same signature."""
+    first = programs[0]
+    slots = first.registers + len(first.arrays)
+    items = [v.dtype.itemsize for v in first.arrays]
+    block = _block(first, max(p.size for p in programs))
+    registers = builder.scratch(max(first.registers, 1) * block * 8)
+    table = builder.scratch(max(slots, 1) * 8)
+    rows: list[Word] = []
+    for r in first.rows:
+        rows += [r.mode, r.kernel, r.target, r.a, r.b, r.c]
+    segments: list[Word] = []
+    for p in programs:
+        segments += [p.size, *p.numbers]
+        for value, item in zip(p.arrays, items, strict=True):
+            segments += [value, item]
+    fills: list[Word] = []
+    for kernel, slot in first.fills:
+        fills += [kernel, slot]
+    reads = [v for p in programs for v in (*p.numbers, *p.arrays, *p.loaded)]
+    writes = [v for p in programs for v in (*(p.arrays[i] for i in p.written), *p.flags)]
+    instruction = Instruction(
+        "executor.cluster",
+        (
+            len(programs), block, len(first.rows), Table(tuple(rows)), len(first.fills),
+            Table(tuple(fills)), first.registers, len(first.arrays), registers, table,
+            Table(tuple(segments)), 0, 1,
+        ),
+        tuple(writes),
+        tuple(reads),
+        sum(p.size for p in programs) * len(first.rows),
+        (registers, table),
+        " ".join(first.names),
+    )  # fmt: skip
+    instruction.reuses = tuple(pair for p in programs for pair in p.reuses)
+    builder.instructions.append(instruction)
+
+
+def _block(program: Program, size: int) -> int:
+    """Entries of a block: as many as keep all that is alive in the innermost cache."""
+    bytes_each = program.registers * 8 + sum(v.dtype.itemsize for v in program.arrays)
+    fitting = max(128, min(2048, CACHE // max(bytes_each, 1) // 64 * 64))
+    return min(fitting, -(-size // 16) * 16)

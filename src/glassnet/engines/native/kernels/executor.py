@@ -1,0 +1,107 @@
+"""The kernels that run others: a list of instructions, a cluster."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from glassnet.engines.native.kernels.primitives import call1, call5, view, words
+
+ARGUMENTS = 1
+SIGNATURES = {"load": 5}
+
+
+def run() -> Any:
+    """``[count, → (kernel, words) pairs]``: the instructions one after another."""
+
+    def kernel(p: int) -> None:
+        q = words(p)
+        pairs = words(q[1])
+        for i in range(q[0]):
+            call1(pairs[2 * i], pairs[2 * i + 1])
+
+    return kernel
+
+
+def cluster() -> Any:
+    """``[segments, block, rows, → rows, fills, → fills, registers, arrays, → register memory,
+    → slots, → segments, part, parts]``: the part of a cluster's blocks, row by row.
+
+    A row is (mode, kernel, target, a, b, c); a fill (kernel, register); a segment (entries, the
+    address of each number, then address and bytes an entry of each array).
+    """
+
+    def kernel(p: int) -> None:
+        q = words(p)
+        block, row_count, rows = q[1], q[2], words(q[3])
+        fill_count, fills = q[4], words(q[5])
+        registers, arrays, slots = q[6], q[7], words(q[9])
+        segment = words(q[10])
+        for r in range(registers):
+            slots[r] = q[8] + r * block * 8
+        part, parts, total = q[11], q[12], 0
+        width = 1 + fill_count + 2 * arrays
+        first, last = 0, 1 << 60
+        if parts > 1:
+            for s in range(q[0]):
+                total += (segment[s * width] + block - 1) // block
+            first, last = total * part // parts, total * (part + 1) // parts
+        passed = 0
+        for s in range(q[0]):
+            at = s * width
+            size = segment[at]
+            blocks = (size + block - 1) // block
+            low, high = max(first - passed, 0), min(last - passed, blocks)
+            passed += blocks
+            if low >= high:
+                continue
+            filled = min(size, block)
+            for f in range(fill_count):
+                call5(fills[2 * f], slots[fills[2 * f + 1]], segment[at + 1 + f], 0, 0, filled)
+            at += 1 + fill_count
+            for b in range(low, high):
+                start = b * block
+                n = min(block, size - start)
+                for k in range(arrays):
+                    slots[registers + k] = segment[at + 2 * k] + start * segment[at + 2 * k + 1]
+                for i in range(row_count):
+                    r = 6 * i
+                    mode, function = rows[r], rows[r + 1]
+                    if mode == 0:
+                        call5(function, slots[rows[r + 2]], slots[rows[r + 3]],
+                              slots[rows[r + 4]], slots[rows[r + 5]], n)  # fmt: skip
+                    elif mode == 3:
+                        call5(function, rows[r + 3], slots[rows[r + 4]], 0, 0, n)
+                    else:
+                        call5(function, slots[rows[r + 2]], rows[r + 3], start, rows[r + 5], n)
+
+    return kernel
+
+
+def load(T: np.dtype) -> Any:
+    """``(target, → (address, axes, sizes, strides), start, _, n)``: entries from ``start`` on, in
+    row-major order, of an array of any strides."""
+
+    def kernel(target: int, table: int, start: int, unused: int, n: int) -> None:
+        q = words(table)
+        axes = q[1]
+        inner, step = q[1 + axes], q[1 + 2 * axes]
+        to = view(target, n, T)
+        done = 0
+        column = start % inner
+        row = start // inner
+        while done < n:
+            rest, place = row, q[0] + column * step
+            for i in range(axes - 2, -1, -1):
+                size = q[2 + i]
+                place += rest % size * q[2 + axes + i]
+                rest //= size
+            count = min(inner - column, n - done)
+            for j in range(count):
+                to[done + j] = view(place + j * step, 1, T)[0]
+            done += count
+            column = 0
+            row += 1
+
+    return kernel
