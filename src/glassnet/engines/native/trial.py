@@ -10,7 +10,7 @@ import numpy as np
 from glassnet.engines.native import blas
 from glassnet.engines.native.compiler import address_of
 from glassnet.engines.native.lowering.base import LOWERINGS, VIEWS, Blas, Builder, Kernel, Table
-from glassnet.engines.native.memory import Value, new_value
+from glassnet.engines.native.memory import Buffer, Value, new_value
 from glassnet.graph.op import Op
 from glassnet.graph.tensor import Constant
 
@@ -21,21 +21,32 @@ def run_op(op: Op, *arrays: Any) -> np.ndarray | None:
     shape, dtype = op.infer(*map(Constant, arrays))
     held: dict[int, np.ndarray] = {}
 
-    def hold(value: Value, array: np.ndarray | None = None) -> Value:
-        made = np.zeros(max(value.buffer.nbytes, 1) + 64, np.uint8)
-        if array is not None:
-            made[: array.nbytes] = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
-        held[id(value.buffer)] = made
+    def hold(value: Value) -> Value:
+        # No zeros: memory holds what was there before.
+        held[id(value.buffer)] = np.full(max(value.buffer.nbytes, 1) + 64, 0xAB, np.uint8)
         return value
 
-    ins = [hold(new_value(a.shape, a.dtype), a) for a in arrays]
+    def bring(array: np.ndarray) -> Value:
+        """An array in memory of its own, with the strides that it has."""
+        low, high = np.lib.array_utils.byte_bounds(array)
+        here = array.__array_interface__["data"][0]
+        base = Value(Buffer(max(high - low, 1)), array.shape, array.dtype, array.strides)
+        made = hold(base.viewed(array.shape, array.strides, here - low if array.size else 0))
+        if array.size:
+            memory = held[id(made.buffer)]
+            ctypes.memmove(memory.ctypes.data, low, high - low)
+        return made
+
+    ins = [bring(a) for a in arrays]
     builder = Builder()
-    out = None
+    out, sizes = None, tuple(map(int, shape))
     if type(op) in VIEWS:
-        out = VIEWS[type(op)](op, tuple(map(int, shape)), ins[0])
+        out = VIEWS[type(op)](op, sizes, ins[0])
+        if out is None and type(op) not in LOWERINGS:
+            out = VIEWS[type(op)](op, sizes, builder.contiguous(ins[0]))
     if out is None:
         rule = LOWERINGS.get(type(op))
-        out = hold(new_value(tuple(map(int, shape)), dtype))
+        out = hold(new_value(sizes, dtype))
         if rule is None or rule(builder, op, out, *ins) is False:
             return None
     kept: list[Any] = []
@@ -58,9 +69,4 @@ def run_op(op: Op, *arrays: Any) -> np.ndarray | None:
         block = np.array([word(w) for w in instruction.words], np.int64)
         call = ctypes.CFUNCTYPE(None, ctypes.c_int64)(address_of(instruction.kernel))
         call(block.ctypes.data)
-    memory = held[id(out.buffer)][out.offset :]
-    return np.lib.stride_tricks.as_strided(
-        memory[: memory.size // out.dtype.itemsize * out.dtype.itemsize].view(out.dtype),
-        out.shape,
-        out.strides,
-    ).copy()
+    return np.ndarray(out.shape, out.dtype, held[id(out.buffer)], out.offset, out.strides).copy()

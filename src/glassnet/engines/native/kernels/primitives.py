@@ -66,3 +66,22 @@ def float_of_bits(typingctx: Any, bits: Any) -> Any:
 def numba_type(dtype: Any) -> Any:
     """Return Numba's type of a NumPy dtype."""
     return from_dtype(np.dtype(dtype))
+
+
+def stack(nbytes: int) -> Any:
+    """Return a function for kernels that gives the address of so many bytes on the stack.
+
+    They last as long as the kernel runs, and every call at the same place gives the same bytes.
+    """
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def address(typingctx: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            kind = ir.ArrayType(ir.IntType(8), nbytes)
+            place = cgutils.alloca_once(builder, kind)
+            place.align = 64
+            return builder.ptrtoint(place, ir.IntType(64))
+
+        return types.int64(), generate
+
+    return address

@@ -1,0 +1,201 @@
+"""Lowering of softmax and its kin, of cross-entropies from logits, and of one-hot rows."""
+
+from __future__ import annotations
+
+import math
+
+from glassnet.engines.native.lowering.base import Builder, lowers, slices
+from glassnet.engines.native.lowering.movement import merged_axes, move
+from glassnet.engines.native.memory import Value
+from glassnet.ops.activation import Sparsemax
+from glassnet.ops.logits import SoftmaxCrossEntropy, SparseSoftmaxCrossEntropy
+from glassnet.ops.softmax import LogSoftmax, LogSumExp, OneHot, Softmax
+
+Axes = tuple[int | None, ...]
+Shapes = tuple[tuple[int, ...], ...]
+
+_CHUNK = 1024
+_COST = 12
+"""Operations of an exponential and what belongs to it, about."""
+
+
+# --- the ops ----------------------------------------------------------------------------------
+@lowers(Softmax, LogSoftmax)
+def normalise(builder: Builder, op: Softmax | LogSoftmax, out: Value, value: Value) -> bool | None:
+    """Softmax or its logarithm."""
+    if not _computed(value):
+        return False
+    if value.size == 0:
+        return None
+    rows, n, step, source = rows_over(builder, value, op.axis)
+    order = _order(value.shape, op.axis)
+    straight = order == tuple(range(len(order)))
+    made = out if straight else builder.temporary((rows, n), out.dtype)
+    scratch: list[Value] = []
+    if isinstance(op, LogSoftmax):
+        scratch = [builder.scratch((max(_CHUNK, n) + _CHUNK) * out.dtype.itemsize)]
+    builder.emit(
+        f"softmax.{op.name}:{out.dtype.str[1:]}",
+        [made, source, rows, n, step, *scratch],
+        writes=[made],
+        reads=[source],
+        operations=_COST * value.size,
+        scratch=scratch,
+        note=op.name,
+    )
+    if not straight:
+        shape = tuple(value.shape[a] for a in order)
+        turned = out.viewed(shape, tuple(out.strides[a] for a in order))
+        move(builder, turned, made.reshaped(shape), whole=out)
+    return None
+
+
+@lowers(LogSumExp)
+def log_sum_exp(builder: Builder, op: LogSumExp, out: Value, value: Value) -> bool | None:
+    """log Σ eˣ."""
+    if not _computed(value) or (value.size == 0 and out.size):
+        return False
+    if value.size:
+        _fold(builder, "log_sum_exp", out, value, op.axis)
+    return None
+
+
+@lowers(SoftmaxCrossEntropy)
+def cross_entropy(
+    builder: Builder, op: SoftmaxCrossEntropy, out: Value, logits: Value, targets: Value
+) -> bool | None:
+    """-Σ t log softmax(x)."""
+    if not _computed(logits) or targets.dtype != logits.dtype or (logits.size == 0 and out.size):
+        return False
+    if logits.size:
+        *_, step, rows = rows_over(builder, targets, (op.axis,))
+        _fold(builder, "cross_entropy", out, logits, (op.axis,), (rows, step))
+    return None
+
+
+@lowers(SparseSoftmaxCrossEntropy)
+def sparse_cross_entropy(
+    builder: Builder, op: SparseSoftmaxCrossEntropy, out: Value, logits: Value, labels: Value
+) -> bool | None:
+    """-log softmax(x)[c]; NaN where c names no class."""
+    if not _computed(logits) or (logits.size == 0 and out.size):
+        return False
+    if logits.size:
+        numbers = builder.contiguous(labels)
+        name = f"sparse_cross_entropy:{out.dtype.str[1:]}:{labels.dtype.str[1:]}"
+        _fold(builder, name, out, logits, (op.axis,), (numbers,))
+    return None
+
+
+@lowers(OneHot)
+def one_hot(builder: Builder, op: OneHot, out: Value, labels: Value) -> bool | None:
+    """1 at the place that the integer names, else 0."""
+    if out.dtype.kind == "f" and out.dtype.itemsize == 2:
+        return False
+    if out.size == 0:
+        return None
+    numbers = builder.contiguous(labels)
+    shape, code = labels.shape, out.dtype.str[1:]
+    outer, inner = math.prod(shape[: op.axis]), math.prod(shape[op.axis :])
+    builder.emit(
+        f"indexing.one_hot:{numbers.dtype.str[1:]}:{'u1' if out.dtype.kind == 'b' else code}",
+        [out, numbers, outer, int(op.num_classes), inner],
+        writes=[out],
+        reads=[numbers],
+        note="one_hot",
+    )
+    return None
+
+
+# --- rows -------------------------------------------------------------------------------------
+def rows_over(builder: Builder, value: Value, axes: tuple[int, ...]) -> tuple[int, int, int, Value]:
+    """Return a non-empty array as rows over axes: how many, how long, the step, where they lie.
+
+    The entries of a row lie side by side; a copy is made where they do not.
+    """
+    order = _order(value.shape, axes)
+    shape = tuple(value.shape[a] for a in order)
+    turned = value.viewed(shape, tuple(value.strides[a] for a in order))
+    outer = merged_axes(shape[: -len(axes)], turned.strides[: -len(axes)]) if axes else []
+    inner = merged_axes(shape[-len(axes) :], turned.strides[-len(axes) :]) if axes else []
+    size = value.dtype.itemsize
+    if not axes or len(outer) > 1 or len(inner) > 1 or any(step != size for _, step in inner):
+        turned = builder.contiguous(turned)
+        n = math.prod(value.shape[a] for a in axes)
+        return value.size // n, n, n * size, turned
+    (rows, step), (n, _) = [(1, 0), *outer][-1], [(1, size), *inner][-1]
+    return rows, n, step, turned
+
+
+def _order(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
+    """The axes with those of the rows behind the others."""
+    return (*(a for a in range(len(shape)) if a not in axes), *sorted(axes))
+
+
+def _fold(
+    builder: Builder,
+    name: str,
+    out: Value,
+    value: Value,
+    axes: tuple[int, ...],
+    more: tuple[Value | int, ...] = (),
+) -> None:
+    """Emit a kernel that makes one number of each row, and needs room for some rows."""
+    rows, n, step, source = rows_over(builder, value, axes)
+    scratch = builder.scratch((2 * max(_CHUNK, n) + _CHUNK) * out.dtype.itemsize)
+    builder.emit(
+        f"softmax.{name}" if ":" in name else f"softmax.{name}:{out.dtype.str[1:]}",
+        [out, source, rows, n, step, scratch, *more],
+        writes=[out],
+        reads=[source, *(m for m in more if isinstance(m, Value))],
+        operations=_COST * value.size,
+        scratch=[scratch],
+        note=name.split(":")[0],
+    )
+
+
+def _computed(value: Value) -> bool:
+    return value.dtype.kind == "f" and value.dtype.itemsize in (4, 8)
+
+
+# --- slices of the batch ----------------------------------------------------------------------
+@slices(Softmax, LogSoftmax)
+def slice_normalised(
+    op: Softmax | LogSoftmax, out: tuple[int, ...], shapes: Shapes, axes: Axes
+) -> int | None:
+    """Another axis than those normalised over."""
+    return None if axes[0] in op.axis else axes[0]
+
+
+@slices(Sparsemax)
+def slice_sparsemax(op: Sparsemax, out: tuple[int, ...], shapes: Shapes, axes: Axes) -> int | None:
+    """Another axis than the op's."""
+    return None if axes[0] == op.axis else axes[0]
+
+
+@slices(SoftmaxCrossEntropy)
+def slice_cross_entropy(
+    op: SoftmaxCrossEntropy, out: tuple[int, ...], shapes: Shapes, axes: Axes
+) -> int | None:
+    """Another axis than the classes, in both inputs the same."""
+    axis = axes[0]
+    if axis is None or axis == op.axis or axes[1] != axis:
+        return None
+    return axis - (axis > op.axis)
+
+
+@slices(SparseSoftmaxCrossEntropy)
+def slice_sparse(
+    op: SparseSoftmaxCrossEntropy, out: tuple[int, ...], shapes: Shapes, axes: Axes
+) -> int | None:
+    """Another axis than the classes, in both inputs the same."""
+    axis = axes[0]
+    if axis is None or axis == op.axis or axes[1] != axis - (axis > op.axis):
+        return None
+    return axes[1]
+
+
+@slices(OneHot)
+def slice_one_hot(op: OneHot, out: tuple[int, ...], shapes: Shapes, axes: Axes) -> int | None:
+    """The same axis, beside the new one."""
+    return None if axes[0] is None else axes[0] + (axes[0] >= op.axis)
