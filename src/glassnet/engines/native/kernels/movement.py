@@ -134,15 +134,15 @@ def gather(S: np.dtype, D: np.dtype) -> Any:
     The source is row-major; out holds the rows one after another, cast from S to D. The numbers
     are 64-bit integers and must be in range.
     """
-    cast = D.type
+    cast, by_out, by_source = D.type, D.itemsize, S.itemsize
 
     def kernel(p: int) -> None:
         q = words(p)
         count, n = q[3], q[4]
         numbers = view(q[2], count, np.int64)
         for i in range(count):
-            target = view(q[0] + i * n * D.itemsize, n, D)
-            source = view(q[1] + numbers[i] * n * S.itemsize, n, S)
+            target = view(q[0] + i * n * by_out, n, D)
+            source = view(q[1] + numbers[i] * n * by_source, n, S)
             for j in range(n):
                 target[j] = cast(source[j])
 
