@@ -11,6 +11,7 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, models, register_model
+from numba.np.numpy_support import from_dtype
 
 _SHORT, _BIT = ir.IntType(32), ir.IntType(1)
 
@@ -52,6 +53,15 @@ def _spread(builder: Any, value: Any, count: int) -> Any:
     return builder.shuffle_vector(one, start, places)
 
 
+def _first(builder: Any, kind: Vector, count: Any) -> Any:
+    """Return the mask of the first ``count`` lanes."""
+    narrow = builder.trunc(count, _SHORT)
+    places = ir.Constant(
+        ir.VectorType(_SHORT, kind.lanes), [_SHORT(i) for i in range(kind.lanes)]
+    )
+    return builder.icmp_signed("<", places, _spread(builder, narrow, kind.lanes))
+
+
 def _masked(builder: Any, what: str, kind: Vector, result: Any, arguments: list[Any]) -> Any:
     """Call LLVM's load or store of some lanes."""
     name = f"llvm.masked.{what}.v{kind.lanes}f{kind.dtype.bitwidth}.p0"
@@ -68,10 +78,7 @@ def lanes(typingctx: Any, count: Any, dtype: Any) -> Any:
     kind = _of(dtype.dtype)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        narrow = builder.trunc(arguments[0], _SHORT)
-        numbers = ir.VectorType(_SHORT, kind.lanes)
-        places = ir.Constant(numbers, [_SHORT(i) for i in range(kind.lanes)])
-        return builder.icmp_signed("<", places, _spread(builder, narrow, kind.lanes))
+        return _first(builder, kind, arguments[0])
 
     return kind.mask(types.int64, dtype), generate
 
@@ -152,3 +159,85 @@ def where(typingctx: Any, mask: Any, a: Any, b: Any) -> Any:
         return builder.select(*arguments)
 
     return a(mask, a, b), generate
+
+
+def turn(dtype: Any) -> Any:
+    """Return ``turn(to, pitch, source, step, rows, columns)``: a small matrix turned over.
+
+    Entry (i, j) of the source, whose rows lie ``step`` bytes apart, goes to (j, i), rows ``pitch``
+    bytes apart; at most as many rows and columns as a vector has lanes. Zipping the first half of
+    the rows with the second half, log₂ n times, turns n × n entries over.
+    """
+    kind = _of(from_dtype(dtype))
+    n, size = kind.lanes, kind.dtype.bitwidth // 8
+    none, align = ir.Constant(kind.kind, None), _SHORT(size)
+
+    def zipped(builder: Any, a: Any, b: Any, half: int) -> Any:
+        order = [_SHORT(half * n // 2 + i // 2 + i % 2 * n) for i in range(n)]
+        return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(_SHORT, n), order))
+
+    def there(builder: Any, place: int, rows: Any, mask: Any) -> Any:
+        """Return the mask where a row is there, else none of it."""
+        inside = builder.icmp_signed("<", rows.type(place), rows)
+        return builder.select(inside, mask, ir.Constant(mask.type, None))
+
+    def write(builder: Any, to: Any, pitch: Any, at: Any, step: Any, rows: Any, cols: Any) -> None:
+        wide, high = _first(builder, kind, cols), _first(builder, kind, rows)
+        lines = []
+        for i in range(n):
+            pointer = builder.inttoptr(at, kind.kind.as_pointer())
+            given = [pointer, align, there(builder, i, rows, wide), none]
+            lines.append(_masked(builder, "load", kind, kind.kind, given))
+            at = builder.add(at, step)
+        for _ in range(n.bit_length() - 1):
+            pairs = zip(lines[: n // 2], lines[n // 2 :], strict=True)
+            lines = [zipped(builder, a, b, half) for a, b in pairs for half in (0, 1)]
+        for i, line in enumerate(lines):
+            pointer = builder.inttoptr(to, kind.kind.as_pointer())
+            given = [line, pointer, align, there(builder, i, cols, high)]
+            _masked(builder, "store", kind, ir.VoidType(), given)
+            to = builder.add(to, pitch)
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def turned(
+        typingctx: Any, to: Any, pitch: Any, source: Any, step: Any, rows: Any, columns: Any
+    ) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            write(builder, *arguments)
+            return context.get_dummy_value()
+
+        return types.void(*[types.int64] * 6), generate
+
+    return turned
+
+
+# --- stretches of memory ----------------------------------------------------------------------
+def _bytes(builder: Any, address: Any) -> Any:
+    return builder.inttoptr(address, ir.IntType(8).as_pointer())
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def clear(typingctx: Any, address: Any, count: Any) -> Any:
+    """Fill so many bytes at an address with zeros."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        to, size = _bytes(builder, arguments[0]), arguments[1]
+        kinds = [to.type, size.type]
+        function = builder.module.declare_intrinsic("llvm.memset", kinds)
+        builder.call(function, [to, ir.IntType(8)(0), size, _BIT(0)])
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def copy(typingctx: Any, to: Any, source: Any, count: Any) -> Any:
+    """Copy so many bytes; the two places may not overlap."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        a, b, size = _bytes(builder, arguments[0]), _bytes(builder, arguments[1]), arguments[2]
+        function = builder.module.declare_intrinsic("llvm.memcpy", [a.type, b.type, size.type])
+        builder.call(function, [a, b, size, _BIT(0)])
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.int64), generate

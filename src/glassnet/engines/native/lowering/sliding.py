@@ -36,7 +36,6 @@ _BLOCK = 24 << 10
 """Bytes of B that one pass reads: with the rows of A they stay in the L1 cache."""
 _TOGETHER = 256 << 10
 """Bytes of images that are taken in one round, so that each pass finds them in the L2 cache."""
-_SCRATCH = 512
 
 
 @dataclass(frozen=True)
@@ -124,17 +123,16 @@ def _limit(columns: int, size: int) -> int:
     return _BLOCK // width
 
 
-def _columns(columns: int, dtype: np.dtype) -> list[Any]:
-    """Return the words of the blocks of columns: offset, entries of the last vector, tile."""
+def _columns(columns: int, dtype: np.dtype) -> list[tuple[int, int, Kernel]]:
+    """Return the blocks of columns: offset in bytes, entries of the last vector, tile."""
     lanes = _VECTOR // dtype.itemsize
     count = -(-columns // lanes)
-    words: list[Any] = []
+    found = []
     for first in range(0, count, _WIDTH):
         width = min(_WIDTH, count - first)
         last = min(columns - (first + width - 1) * lanes, lanes)
-        tile = Kernel(f"tiles.tile{width}:{dtype.str[1:]}")
-        words += [first * _VECTOR, last, tile]
-    return words
+        found.append((first * _VECTOR, last, Kernel(f"tiles.tile{width}:{dtype.str[1:]}")))
+    return found
 
 
 @dataclass(frozen=True)
@@ -159,7 +157,12 @@ class _Rows:
 
     @property
     def words(self) -> tuple[int, ...]:
-        return *self.sizes, *self.a, *self.o
+        """The sizes, and the step along each axis after those along the axes behind it."""
+        n, steps = self.sizes, []
+        for i in reversed(range(4)):
+            behind = [n[i + 1] * axis[i + 1] if i < 3 else 0 for axis in (self.a, self.o)]
+            steps += [self.a[i] - behind[0], self.o[i] - behind[1]]
+        return *n, *steps
 
 
 @dataclass(frozen=True)
@@ -183,27 +186,31 @@ class _Product:
 
     def emit(self, builder: Builder, *, clear: bool, stores: bool, operations: int) -> None:
         """Add the instruction; ``clear`` fills O with zeros first, ``stores`` stores at first."""
-        scratch = builder.scratch(_SCRATCH)
-        columns = _columns(self.columns, self.a.dtype)
-        passes: list[Any] = []
-        for o, chunks in self.passes:
-            passes += [0, 0, o, len(chunks), Table(tuple(n for chunk in chunks for n in chunk))]
-        rows = self.rows.joined(1 if self.together else 0)
+        rows, rounds = self.rows.joined(1 if self.together else 0), self.rounds(stores)
         builder.emit(
             f"sliding.product:{self.a.dtype.str[1:]}",
             [
-                *(self.out, self.a, self.b, scratch, self.out.nbytes if clear else 0, int(stores)),
-                *(self.step, self.pitch, self.items, self.together),
-                *(Table(self.item), Table(rows.words), self.groups, Table(self.group)),
-                *(len(columns) // 3, Table(tuple(columns))),
-                *(len(self.passes), Table(tuple(passes))),
+                *(self.out, self.a, self.b, self.out.nbytes if clear else 0),
+                *(self.step, self.pitch, self.items, self.together, *self.item),
+                *(*rows.words, len(rounds) // 8, Table(tuple(rounds))),
             ],
             writes=[self.out],
             reads=[self.a, self.b],
-            scratch=[scratch],
             operations=operations,
             note="product over windows",
         )
+
+    def rounds(self, stores: bool) -> list[Any]:
+        """Return the words of the rounds: each group, block of columns and pass."""
+        words: list[Any] = []
+        tables = [Table(tuple(n for chunk in chunks for n in chunk)) for _, chunks in self.passes]
+        for g in range(self.groups):
+            a, b, o = (g * step for step in self.group)
+            for column, last, tile in _columns(self.columns, self.a.dtype):
+                for i, (to, chunks) in enumerate(self.passes):
+                    words += [tile, int(i > 0 or not stores), last, len(chunks), tables[i]]
+                    words += [a, b + column, o + column + to]
+        return words
 
 
 def _together(*images: Value) -> int:
@@ -222,10 +229,16 @@ def _region(
     builder: Builder, out: Value, value: Value, pairs: Sequence[tuple[int, int]], add: bool = False
 ) -> None:
     """Fill ``out`` with images that are padded, or cropped where a number is negative."""
-    table = (*_three(out), *_three(value), *(lo for lo, _ in pairs))
+    (n1, n2, n3), (m1, m2, m3), before = _three(out), _three(value), [lo for lo, _ in pairs]
+    cell = out.shape[-1] * out.dtype.itemsize
+    first = min(max(before[2], 0), n3)
+    inside = max(min(before[2] + m3, n3) - first, 0)
     builder.emit(
         f"sliding.region:{out.dtype.str[1:]}",
-        [out, value, out.shape[0], int(add), out.shape[-1], Table(table)],
+        [
+            *(out, value, out.shape[0], int(add), n1, n2, n3 * cell, m1, m2, m3 * cell),
+            *(before[0], before[1], first * cell, inside * cell, (first - before[2]) * cell),
+        ],
         writes=[out],
         reads=[value],
         note="padding",
