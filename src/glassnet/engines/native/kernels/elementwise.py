@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from glassnet.engines.native.kernels import formulas
+from glassnet.engines.native.kernels import error_function, formulas
 from glassnet.engines.native.kernels.lanes import BOOL, INTEGER, Lanes, each
 from glassnet.engines.native.kernels.primitives import view
 
@@ -210,6 +210,10 @@ log1p = _vectors(formulas.log1p)
 softplus = _vectors(formulas.softplus)
 logaddexp = _vectors(formulas.logaddexp)
 sigmoid_cross_entropy = _vectors(formulas.sigmoid_cross_entropy)
+erf = _vectors(error_function.erf)
+erfc = _vectors(error_function.erfc)
+normal_cdf = _vectors(error_function.normal_cdf)
+normal_density = _vectors(error_function.normal_density)
 log2 = _numbers(formulas.library("log2"))
 log10 = _numbers(formulas.library("log10"))
 hypot = _numbers(formulas.library("hypot"))

@@ -9,6 +9,7 @@ import numpy as np
 from glassnet.graph.op import Op
 from glassnet.ops import comparison as c
 from glassnet.ops import elementwise as e
+from glassnet.ops import error_function as n
 from glassnet.ops import functions as f
 from glassnet.ops import rounding as r
 from glassnet.ops import trigonometry as t
@@ -35,7 +36,8 @@ NATIVE: dict[type[Op], frozenset[str]] = {
         (e.Divide, e.Power, e.Sqrt, e.Exp, e.Log, c.Clip, f.Sigmoid, f.Tanh, f.Softplus, f.Expm1,
          f.Log1p, f.Log2, f.Log10, f.LogAddExp, f.Rsqrt, f.Reciprocal, f.Hypot, r.Floor, r.Ceil,
          r.Round, r.Trunc, SigmoidCrossEntropy, t.Sin, t.Cos, t.Tan, t.Arcsin, t.Arccos, t.Arctan,
-         t.Arctan2, t.Sinh, t.Cosh, t.Arcsinh, t.Arccosh, t.Arctanh),
+         t.Arctan2, n.Erf, n.Erfc, n.NormalCdf, n.NormalDensity, t.Sinh,
+         t.Cosh, t.Arcsinh, t.Arccosh, t.Arctanh),
         FLOATS,
     ),
 }  # fmt: skip
