@@ -14,6 +14,7 @@ import numpy as np
 from glassnet.checks import one_of
 
 _FLOATS = ("float16", "float32", "float64")
+ENGINES = ("auto", "numpy", "native")
 NOTATIONS = ("keras", "course", "torch")
 """The names of the notations; what they are stands in `glassnet.notation`."""
 
@@ -22,6 +23,7 @@ class _Settings:
     floatx = "float32"
     epsilon = 1e-7
     notation = "keras"
+    engine = os.environ.get("GLASSNET_ENGINE", "") or "auto"
     check_graphs = os.environ.get("GLASSNET_CHECK_GRAPHS", "") not in ("", "0")
 
 
@@ -96,6 +98,35 @@ def set_notation(name: str) -> None:
     >>> gn.config.set_notation("keras")
     """
     _settings.notation = one_of(name, NOTATIONS, "set_notation")
+
+
+def engine() -> str:
+    """Return the name of the engine that runs models: ``"auto"``, or what ``GLASSNET_ENGINE`` says.
+
+    Raises:
+        ValueError: where the environment variable names no engine.
+    """
+    return one_of(_settings.engine, ENGINES, "the engine (GLASSNET_ENGINE)")
+
+
+def set_engine(name: str) -> None:
+    """Choose the engine that runs models; ``compile(engine=…)`` chooses for one model.
+
+    Args:
+        name: ``"numpy"``: op by op with NumPy, the definition of every value; ``"native"``: compiled
+            kernels, which need the extra ``glassnet[fast]``; ``"auto"``: native where that is
+            installed and the run is long enough to be worth compiling what is not compiled yet.
+
+    Raises:
+        ValueError: for another name.
+
+    >>> import glassnet as gn
+    >>> gn.config.set_engine("numpy")
+    >>> gn.config.engine()
+    'numpy'
+    >>> gn.config.set_engine("auto")
+    """
+    _settings.engine = one_of(name, ENGINES, "set_engine")
 
 
 def check_graphs() -> bool:

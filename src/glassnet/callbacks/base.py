@@ -42,6 +42,11 @@ class Callback:
     runs_last = False
     """True where all others shall be called before: a backup holds what they learned."""
 
+    only_listens = False
+    """True where the hooks of epochs take the logs and look at nothing else."""
+    looks_now_and_then = False
+    """True where the hooks of single batches need not be called for every batch."""
+
     def set_params(self, params: Mapping[str, Any]) -> None:
         """Take the parameters of the run."""
         self.params = params
@@ -149,6 +154,21 @@ class CallbackList:
         """Call a hook of all callbacks that have it."""
         for callback in self.wanting(hook):
             getattr(callback, hook)(*args)
+
+    @property
+    def leaves_batches_alone(self) -> bool:
+        """Whether nobody has to be called for every batch of training."""
+        wanted = (
+            *self.wanting("on_train_batch_begin"),
+            *self.wanting("on_train_batch_end"),
+        )
+        return all(c.looks_now_and_then for c in wanted)
+
+    @property
+    def asks_for_epochs(self) -> bool:
+        """Whether somebody wants to see the model, or be heard, at every epoch."""
+        wanted = (*self.wanting("on_epoch_begin"), *self.wanting("on_epoch_end"))
+        return any(not c.only_listens for c in wanted)
 
     @property
     def stops_on_nonfinite(self) -> bool:

@@ -58,6 +58,8 @@ class History(Callback):
     ([0, 1, 2], 3)
     """
 
+    only_listens = True
+
     def __init__(self) -> None:
         self.history: dict[str, list[Any]] = {}
         self.epoch: list[int] = []

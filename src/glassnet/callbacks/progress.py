@@ -43,6 +43,8 @@ class ProgbarLogger(Callback):
               Newton step would climb there; it was reflected
     """
 
+    looks_now_and_then = True
+
     def __init__(self) -> None:
         self._screen = Screen()
         self._fitting = False

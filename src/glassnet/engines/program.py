@@ -15,6 +15,7 @@ from glassnet.graph.dimension import Dim, Shape, bind, display, symbols
 from glassnet.graph.order import topological
 from glassnet.graph.tensor import STEP, Placeholder, Tensor, use_evaluator
 from glassnet.graph.validity import check_graph
+from glassnet.graph.variable import Variable
 
 _PLANS_KEPT = 16
 
@@ -34,7 +35,11 @@ class Program:
         self.inputs = (*inputs, STEP)
         self.outputs = tuple(outputs)
         given = {id(i) for i in self.inputs}
+        self.variables: list[Variable] = []
+        """The variables it reads."""
         for node in topological(outputs):
+            if isinstance(node, Variable):
+                self.variables.append(node)
             if isinstance(node, Placeholder) and id(node) not in given:
                 raise TypeError(
                     f"{node!r} is symbolic: it has no value before a run, and no input of this run "

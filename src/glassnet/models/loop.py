@@ -23,8 +23,9 @@ from glassnet.models.data import (
     split_validation,
 )
 from glassnet.models.guard import NonFiniteStep
+from glassnet.models.native import NativeEpochs, native_epochs
 from glassnet.models.records import collect, record_of
-from glassnet.models.running import AnySource, Feed, LazyLogs, Runner, results, step_makers
+from glassnet.models.running import AnySource, Feed, LazyLogs, Progress, Runner, results
 from glassnet.nest import flatten, pack_like
 
 if TYPE_CHECKING:
@@ -95,12 +96,14 @@ def fit(
     if isinstance(source, (ArraySource, NumberedSource)):
         source.seed = progress.seed  # another one, where a backup was taken up
     logs: dict[str, Any] = {}
+    compiled = native_epochs(model, source, feed, hooks, epochs - progress.epoch)
+    alone = validation is None
     try:
         for epoch in range(progress.epoch, epochs):
             if model.stop_training and progress.batch == 0:  # the backup was of a run that ended
                 break
             progress.epoch = epoch
-            logs = _train_epoch(model, feed, hooks)
+            logs = _train_epoch(model, feed, hooks, compiled, epochs if alone else epoch + 1)
             if validation is not None and logs and _due(validation_freq, epoch):
                 logs.update(_validate(model, validation, validation_steps, hooks))
             progress.epoch, progress.batch = epoch + 1, 0
@@ -111,6 +114,8 @@ def fit(
             if model.stop_training:
                 break
     except BaseException as error:
+        if compiled is not None:
+            _tell_rest(compiled, progress, hooks)
         hooks.call("on_train_abort", error)
         raise
     if epochs > initial_epoch:
@@ -141,15 +146,37 @@ def _record_first(model: Model, source: AnySource) -> None:
         return
     batch = source.first()
     if batch is not None:
-        model.step_for("train", batch, step_makers(model)["train"], recorded.signature(batch))
+        model.training_step(batch)
 
 
-def _train_epoch(model: Model, feed: Feed, hooks: CallbackList) -> dict[str, Any]:
+def _tell_rest(compiled: NativeEpochs, progress: Progress, hooks: CallbackList) -> None:
+    """Tell the epochs that were trained before an interrupt: weights and history agree."""
+    for logs in compiled.drain():
+        hooks.call("on_epoch_end", progress.epoch, dict(sorted(logs.items())))
+        progress.epoch += 1
+
+
+def _train_epoch(
+    model: Model, feed: Feed, hooks: CallbackList, compiled: NativeEpochs | None, last: int
+) -> dict[str, Any]:
     """Run one epoch, or what a resumed run left of it; return the logs."""
-    progress, runner = model.progress, Runner(model, "train")
-    if progress.batch == 0:
+    progress = model.progress
+    fresh = progress.batch == progress.in_pass == 0
+    if progress.batch == 0 and compiled is None:
         model.reset_metrics()
     hooks.call("on_epoch_begin", progress.epoch, {})
+    if compiled is not None and not model.stop_training and fresh:
+        logs = compiled.results(progress.epoch, last, hooks)
+        if logs is not None:
+            return logs
+    elif progress.batch == 0:
+        model.reset_metrics()
+    return _train_batches(model, feed, hooks)
+
+
+def _train_batches(model: Model, feed: Feed, hooks: CallbackList) -> dict[str, Any]:
+    """Run the batches of an epoch that are still to come, one by one; return the logs."""
+    progress, runner = model.progress, Runner(model, "train")
     whole = feed.source.data if isinstance(feed.source, ArraySource) else None
     wants_logs = bool(hooks.wanting("on_train_batch_end"))
     record = model.history.record

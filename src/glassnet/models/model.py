@@ -11,7 +11,8 @@ import numpy as np
 from glassnet import metrics as metrics_module
 from glassnet import optimizers
 from glassnet.callbacks import History
-from glassnet.checks import nearest
+from glassnet.checks import nearest, one_of
+from glassnet.config import ENGINES
 from glassnet.graph.dimension import Size
 from glassnet.graph.tensor import Placeholder, Tensor
 from glassnet.graph.variable import Variable
@@ -24,9 +25,9 @@ from glassnet.models.compiled import CompiledLoss, CompiledMetrics
 from glassnet.models.configuration import network_arguments, network_config
 from glassnet.models.explaining import Explained
 from glassnet.models.network import Network
-from glassnet.models.running import Progress
+from glassnet.models.running import Progress, step_makers
 from glassnet.models.saving import SavedModel
-from glassnet.models.steps import Step, total_loss
+from glassnet.models.steps import Step, signature, total_loss
 from glassnet.models.summary import print_summary
 from glassnet.nest import flatten, map_structure, pack_like
 from glassnet.ops.reduction import number
@@ -76,6 +77,7 @@ class Model(SavedModel, Explained):
         self.compiled_metrics: CompiledMetrics = CompiledMetrics(None, None)
         self.compile_arguments: dict[str, Any] | None = None
         self.check_finite = True
+        self.engine: str | None = None
         self.history: Any = None
         self.progress = Progress()
         self._loss_trackers: dict[str, Any] = {}
@@ -234,6 +236,7 @@ class Model(SavedModel, Explained):
         jit_compile: Any = "auto",
         auto_scale_loss: bool = True,
         check_finite: bool = True,
+        engine: str | None = None,
     ) -> None:
         """Fix how the model is trained.
 
@@ -246,7 +249,10 @@ class Model(SavedModel, Explained):
             run_eagerly, steps_per_execution, jit_compile, auto_scale_loss: accepted for Keras's
                 sake; a step is recorded once and run as one graph in any case.
             check_finite: stop at the first value that is NaN or infinite and explain it.
+            engine: ``"auto"``, ``"numpy"`` or ``"native"``; by default what
+                `glassnet.config.set_engine` says when the model runs.
         """
+        self.engine = None if engine is None else one_of(engine, ENGINES, "compile, engine")
         self.optimizer = optimizers.get(optimizer)
         self.compiled_loss = CompiledLoss(loss, loss_weights)
         self.compiled_metrics = CompiledMetrics(metrics, weighted_metrics)
@@ -460,6 +466,10 @@ class Model(SavedModel, Explained):
                     del self._steps[next(iter(self._steps))]
                 self._steps[full] = found
         return found
+
+    def training_step(self, batch: Any) -> Step | Any:
+        """Return the recorded training step for batches like this one."""
+        return self.step_for("train", batch, step_makers(self)["train"], signature(batch))
 
     # --- looking ----------------------------------------------------------------------------
     def summary(

@@ -50,9 +50,9 @@ class Runner:
             if len(self._steps) >= STEPS_HELD:
                 self._steps.clear()
             step = self._steps[key] = self.model.step_for(self.kind, batch, self._make, key)
-            _check_targets(step, batch if checked is None else checked)
+            check_targets(step, batch if checked is None else checked)
         elif checked is None:
-            _check_targets(step, batch)
+            check_targets(step, batch)
         training = self.kind == "train"
         check = training and self.model.check_finite
         check = check or (self.checks_losses and self.model.check_finite)
@@ -67,7 +67,8 @@ def step_makers(model: Model) -> dict[str, Any]:
     return {"train": train, "test": recorded.test_step}
 
 
-def _check_targets(step: recorded.Step, batch: Batch) -> None:
+def check_targets(step: recorded.Step, batch: Batch) -> None:
+    """Raise where targets are none that their loss can take."""
     forward = step.forward
     targets = leaves_by_output(batch.y, forward.names, "y")
     for name, loss, target, output in zip(

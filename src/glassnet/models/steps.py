@@ -107,6 +107,11 @@ class Step:
         self._state = self._places(state)
 
     @property
+    def watched_outputs(self) -> list[int]:
+        """The places of what is checked at every step: results, weights."""
+        return [*range(self.count), *(self.count + i for i in self._watched)]
+
+    @property
     def checked(self) -> list[int]:
         """The places of what must be finite among results and new values."""
         return [*range(self.count), *(self.count + i for i in self._watched + self._state)]

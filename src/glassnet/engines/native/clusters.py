@@ -116,9 +116,10 @@ class Writer:
         strides = collapsed(value, node.shape)
         item = value.dtype.itemsize
         place = (id(value.buffer), value.offset, value.dtype.str)
-        if self._group.size == 1 or strides in ([(self._group.size, item)], []):
+        number = not value.shape and node.shape != ()
+        if strides == [(self._group.size, item)] or (self._group.size == 1 and not number):
             return ("array", *place), "array", value
-        if len(strides) == 1 and strides[0][1] == 0:
+        if number or (len(strides) == 1 and strides[0][1] == 0):
             return ("number", *place), "number", value
         return ("load", *place, tuple(strides)), "load", value.viewed(
             tuple(n for n, _ in strides), tuple(s for _, s in strides)
@@ -126,14 +127,22 @@ class Writer:
 
     def _row(self, i: int, node: Node, operands: list[tuple[Key, str, Value]]) -> None:
         slots = [self._slot_of(key, way, value) for key, way, value in operands]
-        for key, way, _ in operands:
-            if self._last[key] == i and way in ("slot", "load"):
-                self._release(key)
         own: Key = ("node", node.place)
+        ending = [
+            (key, value)
+            for key, way, value in operands
+            if self._last[key] == i and way in ("slot", "load")
+        ]
+        # Entries of another width would be written over before they are read.
+        for key, value in ending:
+            if value.dtype.itemsize == node.dtype.itemsize:
+                self._release(key)
         if node.place in self._stored:
             self._array(own, self._values.of[node.place], written=True)
         else:
             self._register(own)
+        for key, _ in ending:
+            self._release(key)
         kernel = Kernel(str(kernel_of(node, self._nodes)))
         self.program.rows.append(Row(SLOTS, kernel, self._slot[own], *slots))
         self.program.names.append(node.op.name if node.op else "")
@@ -170,8 +179,8 @@ class Writer:
         return slot
 
     def _release(self, key: Key) -> None:
-        slot = self._slot[key]
-        if slot >= 0 and slot not in self._free:
+        slot = self._slot.pop(key, -1)
+        if slot >= 0:
             self._free.append(slot)
 
     def _array(self, key: Key, value: Value, *, written: bool = False) -> int:

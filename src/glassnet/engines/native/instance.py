@@ -31,9 +31,10 @@ class Instance:
         self.plan = plan
         self.arena = aligned(max(plan.arena.nbytes, 1))
         self.error: BaseException | None = None
-        self.flag = np.zeros(1, np.int64)
+        self.failed: np.ndarray | None = None
+        """A cell that is set where the reference raises in the middle of a run of steps."""
         self._held: list[Any] = []
-        self._base: dict[Buffer, int] = {plan.flag.buffer: self.flag.ctypes.data}
+        self._base: dict[Buffer, int] = {}
         for value, array in plan.constants:
             own = aligned(max(array.nbytes, 1))
             own[: array.nbytes] = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
@@ -97,6 +98,10 @@ class Instance:
         for where, offset in self._leaves.get(value.buffer, ()):
             self._words[where] = address + offset
 
+    def keep(self, array: np.ndarray) -> None:
+        """Hold on to memory that a leaf was bound to."""
+        self._held.append(array)
+
     @property
     def address(self) -> int:
         """The address of the words of ``executor.run``."""
@@ -118,6 +123,8 @@ class Instance:
             _compute(call, address)
         except BaseException as error:
             self.error = self.error or error
+            if self.failed is not None:
+                self.failed[...] = 1
 
 
 def _compute(call: HostCall, address: int) -> None:

@@ -16,6 +16,8 @@ from glassnet.engines.native.memory import Buffer, Value, new_value
 from glassnet.graph.op import Op
 from glassnet.graph.tensor import Tensor
 
+CALL_SECONDS, OPERATION_SECONDS = 1e-6, 5e-11
+"""What a call of NumPy and a floating-point operation cost, about."""
 HOST = "host"
 """The kernel of an instruction that asks the reference engine for the value of an op."""
 
@@ -40,7 +42,17 @@ class Plan:
     outputs: list[Value]
     hosts: list[HostCall]
     flag: Value
+    tables: list[Value | None]
+    cell: Value
+    nodes: int
+    """How many nodes of the graph it computes."""
     arena: Arena = field(default_factory=lambda: Arena(0, 0))
+
+    @property
+    def numpy_seconds(self) -> float:
+        """About how long the reference engine would take: by counting operations and calls."""
+        operations = sum(i.operations for i in self.instructions)
+        return self.nodes * CALL_SECONDS + operations * OPERATION_SECONDS
 
     @property
     def kernels(self) -> list[str]:
@@ -63,6 +75,8 @@ class Planner:
         in_place: for outputs that are the new values of variables and may be written over the
             old ones: the variable.
         watched: the numbers of outputs that must be finite; the plan's flag tells.
+        gathered: for inputs whose rows are picked from a table when the plan runs: the dtype of
+            the table, by the number of the input.
     """
 
     def __init__(
@@ -72,6 +86,7 @@ class Planner:
         sizes: Mapping[str, int],
         in_place: Mapping[int, Tensor] | None = None,
         watched: Iterable[int] = (),
+        gathered: Mapping[int, np.dtype] | None = None,
     ) -> None:
         lowering.load()
         self._bound = Bound(inputs, outputs, sizes)
@@ -82,6 +97,11 @@ class Planner:
         self._in_place = dict(in_place or {})
         self._flag = new_value((), np.dtype(np.int64), "leaf")
         self._constants: list[tuple[Value, np.ndarray]] = []
+        self._cell = new_value((), np.dtype(np.int64), "leaf")
+        self._tables: list[Value | None] = [None] * len(inputs)
+        self._gathered = {
+            self._bound.inputs[i]: (i, dtype) for i, dtype in (gathered or {}).items()
+        }
         self._watched = {self._bound.outputs[i] for i in watched}
         self._checked: set[int] = set()
         self._extra: list[tuple[Tensor, Value]] = []
@@ -105,6 +125,9 @@ class Planner:
             outputs,
             self._hosts,
             self._flag,
+            self._tables,
+            self._cell,
+            len(order),
         )
         plan.arena = arrange(plan.instructions)
         return plan
@@ -120,13 +143,41 @@ class Planner:
                 self._values.of[node.place] = value
                 if node.place in needed:
                     self._constants.append((value, node.constant))
+            elif node.place in self._gathered:
+                self._gather(node)
             elif node.op is None:
                 self._values.of[node.place] = new_value(node.shape, node.dtype, "leaf")
             else:
                 self._values.add(node)
                 if node.place in needed:
                     order.append(node)
-        return order
+        return self._numbers_first(order)
+
+    def _numbers_first(self, order: list[Node]) -> list[Node]:
+        """Put single numbers that depend on leaves alone first, so that chains need not wait."""
+        early: set[int] = set()
+        for node in order:
+            if self._values.of[node.place].size == 1 and all(
+                s in early or self._nodes[s].op is None or self._nodes[s].constant is not None
+                for s in node.sources
+            ):
+                early.add(node.place)
+        small = [node for node in order if node.place in early]
+        return small + [node for node in order if node.place not in early]
+
+    def _gather(self, node: Node) -> None:
+        """Let an input be made of the rows of a table."""
+        number, dtype = self._gathered[node.place]
+        out = self._values.of[node.place] = new_value(node.shape, node.dtype)
+        table = self._tables[number] = new_value((1,), dtype, "leaf")
+        rows = node.shape[0]
+        self._builder.emit(
+            f"executor.gather:{dtype.str[1:]}:{node.dtype.str[1:]}",
+            [out, table, self._cell, 0, rows, out.size // max(rows, 1)],
+            writes=[out],
+            reads=[table, self._cell],
+            note="gather",
+        )
 
     def _needed(self) -> set[int]:
         """The places that the outputs depend on, constants not looked behind."""

@@ -44,7 +44,7 @@ class NativeProgram:
 
     def run(self, *arrays: Any, step: int = 0) -> list[np.ndarray]:
         """Return the values of the outputs."""
-        given = [np.ascontiguousarray(a) for a in self.program.prepare(*arrays, step=step)]
+        given = [np.asarray(a, order="C") for a in self.program.prepare(*arrays, step=step)]
         sizes = self.program.sizes_of(given)
         key = tuple(sorted(sizes.items()))
         plan = self._plan(sizes)
@@ -56,7 +56,7 @@ class NativeProgram:
         for value, array in zip(plan.inputs, given, strict=True):
             if value is not None:
                 instance.bind(value, array.ctypes.data)
-        held = [np.ascontiguousarray(a) for a in arrays_of([t for t, _ in plan.variables])]  # type: ignore[misc]
+        held = [np.asarray(a, order="C") for a in arrays_of([t for t, _ in plan.variables])]  # type: ignore[misc]
         for (_, value), array in zip(plan.variables, held, strict=True):
             instance.bind(value, array.ctypes.data)
         outputs = [np.empty(v.shape, v.dtype) for v in plan.outputs]

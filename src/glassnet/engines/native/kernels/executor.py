@@ -105,3 +105,72 @@ def load(T: np.dtype) -> Any:
             row += 1
 
     return kernel
+
+
+def gather(S: np.dtype, D: np.dtype) -> Any:
+    """``[out, source, → address of row numbers, first, rows, entries]``: rows of a table, by the
+    numbers that stand where the cell points to, from the ``first`` on; cast from S to D."""
+    same = S == D
+    size, width, cast = S.itemsize, D.itemsize, D.type
+
+    def kernel(p: int) -> None:
+        q = words(p)
+        numbers = words(words(q[2])[0] + 8 * q[3])
+        entries = q[5]
+        for i in range(q[4]):
+            to = view(q[0] + i * entries * width, entries, D)
+            row = view(q[1] + numbers[i] * entries * size, entries, S)
+            if same:
+                for j in range(entries):
+                    to[j] = row[j]
+            else:
+                for j in range(entries):
+                    to[j] = cast(row[j])
+
+    return kernel
+
+
+STATE = ("step", "rows", "flag", "failed", "epoch", "batch", "made", "key")
+"""The cells of a run, 64-bit integers in this order."""
+
+
+def epochs() -> Any:
+    """``[→ state, steps, full steps, program, program of the last batch, rows a batch, → order,
+    shuffle, → its words, program before, program after, → results, → table, result words,
+    epochs, budget]``: steps, epoch after epoch, until the epochs or the budget are used up, a value is
+    not finite, or the reference fails. A program is the address of the words of ``run``."""
+
+    def kernel(p: int) -> None:
+        q = words(p)
+        state = words(q[0])
+        run = q[16]
+        results, table = words(q[11]), words(q[12])
+        state[6] = 0
+        while state[4] < q[14]:
+            if state[5] == 0:
+                state[7] = state[0]
+                if q[7]:
+                    call1(q[7], q[8])
+                if q[9]:
+                    call1(run, q[9])
+            while state[5] < q[1]:
+                if state[6] >= q[15]:
+                    return
+                state[1] = q[6] + state[5] * q[5] * 8
+                if state[5] < q[2]:
+                    call1(run, q[3])
+                else:
+                    call1(run, q[4])
+                if state[2] or state[3]:
+                    return
+                state[0] += 1
+                state[5] += 1
+                state[6] += 1
+            if q[10]:
+                call1(run, q[10])
+                for i in range(q[13]):
+                    table[state[4] * q[13] + i] = results[i]
+            state[4] += 1
+            state[5] = 0
+
+    return kernel

@@ -1,0 +1,270 @@
+"""Whole epochs in compiled code: the memory of a run, its programs, its loop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from glassnet.engines.native import blas, compiler
+from glassnet.engines.native.instance import Call, Instance, aligned
+from glassnet.engines.native.memory import Value
+from glassnet.engines.native.planning import Plan, Planner
+from glassnet.engines.program import Program
+from glassnet.graph.tensor import STEP, Tensor
+from glassnet.graph.variable import Variable, arrays_of, replace_arrays
+
+STEP_CELL, ROWS, FLAG, FAILED, EPOCH, BATCH, MADE, KEY = range(8)
+"""The cells of the state, as ``executor.epochs`` knows them."""
+
+
+class Store:
+    """The memory of variables during a run: the arrays are copied in, and new arrays come out."""
+
+    def __init__(self, variables: Sequence[Variable]) -> None:
+        self.variables = list({id(v): v for v in variables}.values())
+        places, total = [], 0
+        for v in self.variables:
+            places.append(total)
+            total += -(-max(v.value.nbytes, 1) // 64) * 64
+        self._memory = aligned(max(total, 1))
+        self.views = [
+            self._memory[at : at + v.value.nbytes].view(v.dtype).reshape(v.value.shape)
+            for at, v in zip(places, self.variables, strict=True)
+        ]
+        self._address = {
+            id(v): int(self._memory.ctypes.data) + at
+            for at, v in zip(places, self.variables, strict=True)
+        }
+
+    def address(self, variable: Tensor) -> int:
+        """Return where a variable lies."""
+        return self._address[id(variable)]
+
+    def load(self) -> None:
+        """Take over what the variables hold."""
+        for view, array in zip(self.views, arrays_of(self.variables), strict=True):
+            view[...] = array
+
+    def save(self) -> None:
+        """Give the variables new arrays, all at one moment."""
+        replace_arrays(self.variables, [view.copy() for view in self.views])
+
+
+@dataclass
+class Recorded:
+    """A graph that is run in an epoch: its inputs, what it returns, the variables it changes."""
+
+    program: Program
+    results: int
+    updated: Sequence[Variable]
+    watched: Sequence[int] = ()
+
+
+class Session:
+    """Runs the steps of epochs without coming back to Python.
+
+    Args:
+        step: the step of a batch.
+        tables: the data, one array for each input of the step, rows first, C-contiguous.
+        batch_size: the rows of a batch; the last batch of an epoch may have fewer.
+        before: what runs at the beginning of each epoch, or None.
+        after: what runs at the end; its results, numbers in float64, are kept for each epoch.
+        shuffle_seed: the seed of the order of the rows; None for their own order.
+    """
+
+    def __init__(
+        self,
+        step: Recorded,
+        tables: Sequence[np.ndarray],
+        batch_size: int,
+        before: Recorded | None = None,
+        after: Recorded | None = None,
+        shuffle_seed: int | None = None,
+    ) -> None:
+        self.state = np.zeros(16, np.int64)
+        self._tables = list(tables)
+        self.size = len(tables[0])
+        known = [p for p in (step, before, after) if p is not None]
+        self.store = Store([v for p in known for v in (*p.updated, *p.program.variables)])
+        rows = min(batch_size, self.size)
+        self.steps = -(-self.size // rows)
+        full = self.size // rows
+        self._order = np.arange(self.size, dtype=np.int64)
+        self.results = np.zeros(0 if after is None else after.results, np.float64)
+        rest = self.size - full * rows
+        self._parts = {
+            "first": (step, self._plan(step, rows), None),
+            "last": (step, self._plan(step, rest), None) if rest else None,
+            "before": None if before is None else (before, self._plan(before, 0), None),
+            "after": None if after is None else (after, self._plan(after, 0), self.results),
+        }
+        self._rows, self._full, self._seed = rows, full, shuffle_seed
+        self._instances: dict[str, Instance] = {}
+
+    @property
+    def kernels(self) -> list[str]:
+        """The names of all kernels that a run needs."""
+        found = dict.fromkeys(("executor.run", "executor.epochs"))
+        if self._seed is not None:
+            found["random.shuffle"] = None
+        for part in self._parts.values():
+            if part is not None:
+                found.update(dict.fromkeys(part[1].kernels))
+        return list(found)
+
+    @property
+    def numpy_seconds(self) -> float:
+        """About how long the reference engine would take for an epoch: by counting."""
+        plan = self._parts["first"]
+        return 0.0 if plan is None else self.steps * plan[1].numpy_seconds
+
+    def ready(self) -> None:
+        """Compile or load the kernels and give every program its memory."""
+        compiler.addresses_of(self.kernels)
+        for name, part in self._parts.items():
+            if part is not None:
+                self._instances[name] = self._instance(*part)
+        self._run = Call(compiler.address_of("executor.epochs"))
+        self._shuffle = self._shuffling(self._seed)
+        shuffle = 0 if self._shuffle is None else compiler.address_of("random.shuffle")
+        places = [self._program(name) for name in ("first", "last", "before", "after")]
+        self._words = np.array(
+            [
+                self.state.ctypes.data,
+                self.steps,
+                self._full,
+                places[0],
+                places[1],
+                self._rows,
+                self._order.ctypes.data,
+                shuffle,
+                0 if self._shuffle is None else self._shuffle.ctypes.data,
+                places[2],
+                places[3],
+                self.results.ctypes.data,
+                0,
+                len(self.results),
+                0,
+                0,
+                compiler.address_of("executor.run"),
+            ],
+            np.int64,
+        )
+
+    def _program(self, name: str) -> int:
+        return self._instances[name].address if name in self._instances else 0
+
+    def _shuffling(self, seed: int | None) -> np.ndarray | None:
+        if seed is None:
+            return None
+        key = self.state.ctypes.data + 8 * KEY
+        return np.array([self._order.ctypes.data, self.size, seed, key], np.int64)
+
+    def _instance(self, part: Recorded, plan: Plan, results: np.ndarray | None) -> Instance:
+        instance = Instance(plan)
+        instance.failed = self.state[FAILED : FAILED + 1]
+        instance.bind(plan.flag, self._cell(FLAG))
+        instance.bind(plan.cell, self._cell(ROWS))
+        for table, value in zip((*self._tables, None), plan.tables, strict=False):
+            if value is not None and table is not None:
+                instance.bind(value, table.ctypes.data)
+        for tensor, value in zip(part.program.inputs, plan.inputs, strict=True):
+            if value is not None and tensor is STEP:
+                instance.bind(value, self._cell(STEP_CELL))
+        for variable, value in plan.variables:
+            instance.bind(value, self.store.address(variable))
+        for i, value in enumerate(plan.outputs[: part.results]):
+            self._bind_result(instance, value, i, results)
+        return instance
+
+    def _bind_result(
+        self, instance: Instance, value: Value, i: int, results: np.ndarray | None
+    ) -> None:
+        if results is None:
+            room = aligned(max(value.nbytes, 1))
+            instance.keep(room)
+            instance.bind(value, room.ctypes.data)
+        else:
+            instance.bind(value, results.ctypes.data + 8 * i)
+
+    def _plan(self, part: Recorded, rows: int) -> Plan:
+        in_place = {part.results + i: v for i, v in enumerate(part.updated)}
+        gathered: dict[int, np.dtype] = {}
+        sizes: dict[str, int] = {}
+        if rows:
+            heads = [table[:rows] for table in self._tables]
+            sizes = part.program.sizes_of([*heads, np.zeros((), np.int64)])
+            gathered = {i: table.dtype for i, table in enumerate(self._tables)}
+        return Planner(
+            part.program.inputs, part.program.outputs, sizes, in_place, part.watched, gathered
+        ).plan()
+
+    def _cell(self, number: int) -> int:
+        return int(self.state.ctypes.data) + 8 * number
+
+    # --- running ------------------------------------------------------------------------------
+    def run(self, epochs: int, table: np.ndarray, budget: int) -> None:
+        """Go on until so many epochs are done, or so many steps are made by this call.
+
+        Args:
+            epochs: the number of epochs that ``state`` counts to.
+            table: a row of float64 for each of them.
+            budget: the steps.
+
+        Raises:
+            Exception: what the reference raised, if an op that it computes failed.
+        """
+        self._words[12] = table.ctypes.data
+        self._words[14], self._words[15] = epochs, budget
+        with blas.single_threaded():
+            self._run(self._words.ctypes.data)
+        for instance in self._instances.values():
+            if instance.error is not None:
+                error, instance.error = instance.error, None
+                raise error
+
+    def begin(self, seen: int) -> None:
+        """Start at the beginning of an epoch, with so many steps made before."""
+        self.state[:] = 0
+        self.state[STEP_CELL] = seen
+
+    def conclude(self) -> None:
+        """Compute the results as they stand."""
+        if "after" in self._instances:
+            self._instances["after"].run()
+
+    @property
+    def flagged(self) -> bool:
+        """Whether a value that is not finite stopped the run."""
+        return bool(self.state[FLAG])
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the run can't go on."""
+        return bool(self.state[FLAG] or self.state[FAILED])
+
+    @property
+    def epochs_done(self) -> int:
+        """The epochs finished since ``begin``."""
+        return int(self.state[EPOCH])
+
+    @property
+    def batch(self) -> int:
+        """The batches done of the epoch that is not finished."""
+        return int(self.state[BATCH])
+
+    @property
+    def made(self) -> int:
+        """The steps made by the last call."""
+        return int(self.state[MADE])
+
+    @property
+    def seen(self) -> int:
+        """The steps ever made."""
+        return int(self.state[STEP_CELL])
+
+    def steps_made(self, begun: int) -> int:
+        """The steps made since ``begin``."""
+        return self.seen - begun

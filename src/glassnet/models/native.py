@@ -1,0 +1,199 @@
+"""Epochs in compiled code: what `fit` needs to leave the loop over batches to the native engine."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from glassnet.callbacks import CallbackList
+from glassnet.engines import Program, choice
+from glassnet.graph.recording import as_tensor, recording
+from glassnet.graph.tensor import STEP
+from glassnet.models import steps as recorded
+from glassnet.models.data import ArraySource
+from glassnet.models.running import AnySource, Feed, check_targets
+from glassnet.nest import flatten
+from glassnet.ops import cast
+
+if TYPE_CHECKING:
+    from glassnet.engines.native.session import Session
+    from glassnet.models.model import Model
+
+CALL_SECONDS = 0.05
+"""How long compiled code runs until Python may handle a keyboard interrupt."""
+FIRST_BUDGET = 32
+_MANY = 1 << 40
+
+
+class NativeEpochs:
+    """Trains epochs in compiled code and tells their results.
+
+    Weights come in when an epoch begins and go out when Python wants to see them: at the end of
+    the epoch, or of all epochs where nobody but the history asks. In between they are the
+    session's; what the model holds is whole at any time, the state after some step.
+    """
+
+    def __init__(self, model: Model, session: Session, source: ArraySource, names: list[str]) -> None:
+        self.model, self._session, self._source, self._names = model, session, source, names
+        self._queue: list[dict[str, Any]] = []
+        self._budget = FIRST_BUDGET
+        self._table = np.zeros(0)
+
+    def results(self, epoch: int, last: int, hooks: CallbackList) -> dict[str, Any] | None:
+        """Return the logs of an epoch; train up to ``last`` where nobody wants a hand before.
+
+        None says that the epoch is begun but not finished: a value was not finite, and the step
+        that made it is to be done by the reference, which explains.
+        """
+        if not self._queue:
+            alone = not hooks.asks_for_epochs
+            self._train(epoch, last if alone else epoch + 1, hooks)
+        return self._queue.pop(0) if self._queue else None
+
+    def drain(self) -> list[dict[str, Any]]:
+        """Return the logs of epochs that are trained but were not told yet."""
+        queue, self._queue = self._queue, []
+        return queue
+
+    def _train(self, epoch: int, end: int, hooks: CallbackList) -> None:
+        session, progress = self._session, self.model.progress
+        names = self._names
+        if not names:
+            self.model.reset_metrics()
+        session.store.load()
+        count = end - epoch
+        self._table = np.zeros((max(count, 1), max(len(session.results), 1)))
+        begun = progress.seen
+        session.begin(begun)
+        try:
+            while session.epochs_done < count and not session.stopped:
+                self._call(count, hooks)
+                if self.model.stop_training:
+                    break
+        finally:
+            if session.flagged:
+                self._replay(begun, session.steps_made(begun))
+            self._commit()
+
+    def _call(self, count: int, hooks: CallbackList) -> None:
+        """One stay in compiled code; the next budget follows from how long it took."""
+        start = time.perf_counter()
+        budget = self._budget
+        self._session.run(count, self._table, budget)
+        took = time.perf_counter() - start
+        made = self._session.made
+        if made >= budget:
+            scale = CALL_SECONDS / max(took, 1e-9)
+            self._budget = max(1, min(_MANY, int(budget * min(scale, 64.0))))
+        if hooks.wanting("on_train_batch_end"):
+            self._tell(hooks)
+
+    def _tell(self, hooks: CallbackList) -> None:
+        """Let callbacks that look now and then see where training stands."""
+        session, progress = self._session, self.model.progress
+        done = session.batch or (session.steps if session.epochs_done else 0)
+        if done and not session.flagged:
+            progress.batch = done
+            session.conclude()
+            logs = dict(zip(self._names, session.results.tolist(), strict=False))
+            hooks.call("on_train_batch_end", done - 1, dict(sorted(logs.items())))
+
+    def _replay(self, begun: int, steps: int) -> None:
+        """Go back to where the weights came in and make the steps before the one that failed."""
+        session = self._session
+        session.store.load()
+        session.begin(begun)
+        session.run(_MANY, np.zeros((len(self._table) + 1, self._table.shape[1])), steps)
+
+    def _commit(self) -> None:
+        """Hand the weights and the results of finished epochs over."""
+        session, progress = self._session, self.model.progress
+        session.store.save()
+        progress.seen = session.seen
+        done = session.epochs_done
+        if self._names:
+            for row in self._table[:done].tolist():
+                self._queue.append(dict(zip(self._names, row, strict=True)))
+        elif done:
+            self._queue.append(self.model.get_metrics_result())
+        progress.batch = progress.in_pass = session.batch
+        if done and not session.batch:
+            progress.batch = session.steps
+
+
+def native_epochs(
+    model: Model, source: AnySource, feed: Feed, hooks: CallbackList, epochs: int
+) -> NativeEpochs | None:
+    """Return what trains epochs natively, or None where Python has to keep the loop."""
+    if not choice.wants_native(model.engine) or epochs <= 0:
+        return None
+    if type(source) is not ArraySource or feed.steps is not None or not hooks.leaves_batches_alone:
+        return None
+    made = model.training_step(source.first())
+    if type(made) is not recorded.Step:
+        return None
+    tables = _tables(made, source)
+    if tables is None:
+        return None
+    check_targets(made, source.data)
+    return _prepared(model, made, source, tables, epochs)
+
+
+def _prepared(
+    model: Model,
+    step: recorded.Step,
+    source: ArraySource,
+    tables: list[np.ndarray],
+    epochs: int,
+) -> NativeEpochs | None:
+    from glassnet.engines.native.session import Recorded, Session
+
+    watched = step.watched_outputs if model.check_finite else []
+    train = Recorded(step.program, step.count, step.updated, watched)
+    names, before, after = _metrics(model)
+    session = Session(
+        train,
+        tables,
+        source.batch_size,
+        None if before is None else Recorded(before[0], 0, before[1]),
+        None if after is None else Recorded(after, len(names), ()),
+        source.seed if source.shuffle else None,
+    )
+    if not choice.is_worth(model.engine, session.kernels, session.numpy_seconds * epochs):
+        return None
+    session.ready()
+    return NativeEpochs(model, session, source, names)
+
+
+def _tables(step: recorded.Step, source: ArraySource) -> list[np.ndarray] | None:
+    """The data as the kernels want them: C-contiguous, in a dtype that is cast to the input's."""
+    arrays = [a for a in flatten(source.data) if a is not None]
+    found = []
+    inputs = [p for p in step.program.inputs if p is not STEP]
+    for array, placeholder in zip(arrays, inputs, strict=True):
+        known = array.dtype.isnative and array.dtype.kind in "fiub" and array.dtype.itemsize <= 8
+        if array.dtype == np.float16 or not known:
+            array = array.astype(placeholder.dtype)
+        found.append(np.asarray(array, order="C"))
+    return found
+
+
+def _metrics(model: Model) -> tuple[list[str], Any, Program | None]:
+    """Record what begins an epoch and what ends it; nothing where a metric is a person's own.
+
+    A metric of one's own may compute with NumPy what a recording would not see.
+    """
+    metrics = model.metrics
+    if any(not type(m).__module__.startswith("glassnet.") for m in metrics):
+        return [], None, None
+    with recording() as opened:
+        model.reset_metrics()
+    before = (Program((), list(opened.updates.values())), list(opened.updates))
+    with recording():
+        found = [as_tensor(m.result()) for m in metrics]
+        if any(t.shape != () or t.dtype.kind != "f" for t in found):
+            return [], None, None
+        after = Program((), [cast(t, "float64") for t in found])
+    return list(model.metrics_names), before, after
