@@ -6,30 +6,45 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import carray, njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
+from numba.np.arrayobj import make_array, populate_array
 from numba.np.numpy_support import from_dtype
 
 
+# Numba's `carray` would do the same, at the price of a quarter of the time of compilation.
+def _array(context: Any, builder: Any, kind: Any, address: Any, size: Any) -> Any:
+    """Emit an array of one axis at an address, whose memory nobody counts."""
+    made = make_array(kind)(context, builder)
+    item = context.get_data_type(kind.dtype)
+    step = context.get_constant(types.intp, context.get_abi_sizeof(item))
+    data = builder.inttoptr(address, item.as_pointer())
+    populate_array(made, data=data, shape=[size], strides=[step], itemsize=step, meminfo=None)
+    return made._getvalue()
+
+
 @intrinsic  # type: ignore[untyped-decorator]
-def _void_pointer(typingctx: Any, address: Any) -> Any:
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.inttoptr(arguments[0], cgutils.voidptr_t)
-
-    return types.voidptr(types.int64), generate
-
-
-@njit(inline="always")
-def view(address: int, size: int, dtype: Any) -> Any:
+def view(typingctx: Any, address: Any, size: Any, dtype: Any) -> Any:
     """Return the ``size`` entries of ``dtype`` that lie at an address, as an array."""
-    return carray(_void_pointer(address), (size,), dtype)
+    kind = types.Array(dtype.dtype, 1, "C")
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return _array(context, builder, kind, arguments[0], arguments[1])
+
+    return kind(types.int64, types.int64, dtype), generate
 
 
-@njit(inline="always")
-def words(address: int) -> Any:
+@intrinsic  # type: ignore[untyped-decorator]
+def words(typingctx: Any, address: Any) -> Any:
     """Return the integers that lie at an address: the parameters of an instruction."""
-    return carray(_void_pointer(address), (1 << 30,), np.int64)
+    kind = types.Array(types.int64, 1, "C")
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        size = context.get_constant(types.intp, 1 << 30)
+        return _array(context, builder, kind, arguments[0], size)
+
+    return kind(types.int64), generate
 
 
 def _calling(count: int) -> Any:
@@ -78,10 +93,54 @@ def stack(nbytes: int) -> Any:
     def address(typingctx: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             kind = ir.ArrayType(ir.IntType(8), nbytes)
-            place = cgutils.alloca_once(builder, kind)
+            with builder.goto_entry_block():  # Numba's own way would write zeros
+                place = builder.alloca(kind)
             place.align = 64
             return builder.ptrtoint(place, ir.IntType(64))
 
         return types.int64(), generate
 
     return address
+
+
+def cells(dtype: Any) -> tuple[Any, Any]:
+    """Return ``get(address)`` and ``put(address, value)`` for an entry of a dtype in memory.
+
+    They cost the compiler much less time than an array made by ``view``.
+    """
+    kind = numba_type(dtype)
+
+    def pointer(context: Any, builder: Any, address: Any) -> Any:
+        return builder.inttoptr(address, context.get_data_type(kind).as_pointer())
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def get(typingctx: Any, address: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+            return context.unpack_value(builder, kind, pointer(context, builder, given[0]))
+
+        return kind(types.int64), generate
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def put(typingctx: Any, address: Any, value: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+            place = pointer(context, builder, given[0])
+            context.pack_value(builder, kind, given[1], place)
+            return context.get_dummy_value()
+
+        return types.void(types.int64, kind), generate
+
+    return get, put
+
+
+@intrinsic
+def _word(typingctx: Any, address: Any, place: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        integer = ir.IntType(64)
+        at = builder.add(given[0], builder.mul(given[1], integer(8)))
+        return builder.load(builder.inttoptr(at, integer.as_pointer()))
+
+    return types.int64(types.int64, types.int64), generate
+
+
+word: Any = _word
+"""``word(p, i)``: the word of an instruction at place ``i``; cheaper to compile than ``words``."""

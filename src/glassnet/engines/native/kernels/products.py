@@ -1,13 +1,15 @@
-"""Matrix products C = A B: through BLAS by its address, and a plain loop for every dtype.
+"""Matrix products C = A B: in tiles of registers, through BLAS, and a plain loop for every dtype.
 
 All kernels here take the same words::
 
-    0 C   1 A   2 B   3 m   4 k   5 n   6 7 strides of A   8 9 strides of B   10 rows of C
-    11 accumulate   12 bias   13 scratch   14 routine of BLAS   15 batch axes   16 → table
+    0 C   1 A   2 B   3 m   4 k   5 n   6 7 strides of A   8 9 strides of B   10 row of C
+    11 accumulate   12 bias   13 scratch   14 routine of BLAS   15 axes of the stack   16 → table
 
 A is (m, k), B is (k, n), C is (m, n) with its columns side by side. Strides count bytes.
 ``accumulate`` 1 adds to what C holds; ``bias`` is the address of a row that is added to every row
 of C, or 0. The table holds, for the axes before the matrices, sizes, steps of A, of B, of C.
+
+Sums run over k in order whatever the other sizes; nothing is left out for being zero.
 """
 
 from __future__ import annotations
@@ -20,39 +22,155 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from glassnet.engines.native.kernels.primitives import numba_type, view, words
+from glassnet.engines.native.kernels.micro import Tile, multiplier
+from glassnet.engines.native.kernels.packing import transposer
+from glassnet.engines.native.kernels.primitives import cells, numba_type, word
 
 ARGUMENTS = 1
 
 
-@njit(inline="always")
-def pieces(q: Any) -> int:
+@njit
+def pieces(p: int) -> int:
     """Return how many products the axes before the matrices make."""
     total = 1
-    if q[15]:
-        sizes = view(q[16], q[15], np.int64)
-        for i in range(q[15]):
-            total *= sizes[i]
+    for i in range(word(p, 15)):
+        total *= word(word(p, 16), i)
     return total
 
 
-@njit(inline="always")
-def offset(q: Any, operand: int, piece: int) -> int:
-    """Return where the matrix of a piece begins: 1 of A, 2 of B, 3 of C."""
-    axes = q[15]
-    place = 0
-    if axes:
-        sizes = view(q[16], axes, np.int64)
-        steps = view(q[16] + 8 * axes * operand, axes, np.int64)
-        for i in range(axes - 1, -1, -1):
-            place += piece % sizes[i] * steps[i]
-            piece //= sizes[i]
+@njit
+def start(p: int, operand: int, piece: int) -> int:
+    """Return where the matrix of a piece begins: 0 of A, 1 of B, 2 of C."""
+    axes, table = word(p, 15), word(p, 16)
+    place = word(p, 0 if operand == 2 else operand + 1)
+    for i in range(axes - 1, -1, -1):
+        size = word(table, i)
+        place += piece % size * word(table, axes * (operand + 1) + i)
+        piece //= size
     return place
+
+
+# --- in tiles of registers ------------------------------------------------------------------------
+def block(T: np.dtype) -> Any:
+    """By tiles of 8 rows. Word 13 is room for a panel of B: see ``panel_bytes`` of the lowering."""
+    size = T.itemsize
+    return _tiled(T, Tile(8, 2, size), Tile(8, 1, size))
+
+
+def few(T: np.dtype) -> Any:
+    """By tiles of 4 rows, for products whose limit is the memory of B."""
+    size = T.itemsize
+    return _tiled(T, Tile(4, 4, size), Tile(4, 1, size))
+
+
+def row(T: np.dtype) -> Any:
+    """By tiles of a single row, for products whose limit is the memory of B."""
+    size = T.itemsize
+    return _tiled(T, Tile(1, 8, size), Tile(1, 2, size, 4))
+
+
+def _tiled(T: np.dtype, wide: Tile, narrow: Tile) -> Any:
+    """Panels of B as wide as a tile, each times all rows of A."""
+    size, rows = T.itemsize, wide.rows
+    multiply, multiply_narrow = multiplier(wide), multiplier(narrow)
+    pack = _packer(T)
+    wide_columns, narrow_columns = wide.columns, narrow.columns
+
+    def kernel(p: int) -> None:
+        m, k, n, room = word(p, 3), word(p, 4), word(p, 5), word(p, 13)
+        a_row, a_step, b_row, b_step = word(p, 6), word(p, 7), word(p, 8), word(p, 9)
+        c_row, accumulate, bias = word(p, 10), word(p, 11), word(p, 12)
+        direct = b_step == size and b_row >= n * size
+        for piece in range(pieces(p)):
+            a, b, c = start(p, 0, piece), start(p, 1, piece), start(p, 2, piece)
+            j = 0
+            while j < n:
+                slim = n - j <= narrow_columns
+                width = narrow_columns if slim else wide_columns
+                columns = min(width, n - j)
+                # Rows of B are read where they lie, but for those whose tile ends behind B.
+                packed = k
+                if direct:
+                    packed = min(k, ((width - columns) * size + b_row - 1) // b_row)
+                first = b + j * b_step
+                if packed:
+                    source = first + (k - packed) * b_row
+                    pack(source, b_row, b_step, packed, columns, room, width * size)
+                added = bias + j * size if bias else 0
+                for i in range(0, m, rows):
+                    left, to, height = a + i * a_row, c + i * c_row + j * size, min(rows, m - i)
+                    if slim:
+                        multiply_narrow(
+                            left, a_row, a_step, first, b_row, k - packed, room, packed,
+                            height, to, c_row, columns, accumulate, added,
+                        )  # fmt: skip
+                    else:
+                        multiply(
+                            left, a_row, a_step, first, b_row, k - packed, room, packed,
+                            height, to, c_row, columns, accumulate, added,
+                        )  # fmt: skip
+                j += width
+
+    return kernel
+
+
+def _packer(T: np.dtype) -> Any:
+    """Return ``pack(source, row, step, rows, columns, to, pitch)``: rows of B side by side."""
+    size = T.itemsize
+    get, put = cells(T)
+    turn, side = transposer(size), Tile(1, 1, size).lanes
+
+    @njit
+    def pack(
+        source: int, row: int, step: int, rows: int, columns: int, to: int, pitch: int
+    ) -> None:
+        if row == size and step != size:
+            for j in range(0, columns, side):
+                for i in range(0, rows, side):
+                    turn(
+                        source + i * size + j * step, step, columns - j, rows - i,
+                        to + i * pitch + j * size, pitch,
+                    )  # fmt: skip
+        else:
+            for i in range(rows):
+                for j in range(columns):
+                    put(to + i * pitch + j * size, get(source + i * row + j * step))
+
+    return pack
+
+
+# --- through BLAS ---------------------------------------------------------------------------------
+def gemm(T: np.dtype) -> Any:
+    """By BLAS. Of the strides of A and B one of the two is the size of an entry."""
+    size = T.itemsize
+    call = _gemm_call(numba_type(T))
+    get, put = cells(T)
+
+    def kernel(p: int) -> None:
+        m, k, n, c_row = word(p, 3), word(p, 4), word(p, 5), word(p, 10)
+        beta, bias = word(p, 11), word(p, 12)
+        # C by rows is its transpose by columns: Cᵀ = Bᵀ Aᵀ.
+        turn_b, turn_a = np.int64(word(p, 9) != size), np.int64(word(p, 7) != size)
+        step_b = word(p, 9) if turn_b else word(p, 8)
+        step_a = word(p, 7) if turn_a else word(p, 6)
+        for piece in range(pieces(p)):
+            c = start(p, 2, piece)
+            if bias:
+                for i in range(m):
+                    for j in range(0, n * size, size):
+                        to = c + i * c_row + j
+                        put(to, get(to) + get(bias + j) if beta else get(bias + j))
+            call(
+                word(p, 14), turn_b, turn_a, n, m, k, start(p, 1, piece), step_b // size,
+                start(p, 0, piece), step_a // size, 1 if bias else beta, c, c_row // size,
+            )  # fmt: skip
+
+    return kernel
 
 
 def _gemm_call(number: Any) -> Any:
     """Return ``call(routine, ta, tb, m, n, k, a, lda, b, ldb, beta, c, ldc)``, column-major."""
-    integer, word, byte = ir.IntType(32), ir.IntType(64), ir.IntType(8)
+    integer, address, byte = ir.IntType(32), ir.IntType(64), ir.IntType(8)
 
     @intrinsic
     def call(typingctx: Any, routine: Any, *arguments: Any) -> Any:
@@ -63,19 +181,19 @@ def _gemm_call(number: Any) -> Any:
             def held(value: Any, kind: Any) -> Any:
                 place = cgutils.alloca_once(builder, kind)
                 builder.store(value, place)
-                return builder.ptrtoint(place, word)
+                return builder.ptrtoint(place, address)
 
             def size(i: int) -> Any:
                 return held(builder.trunc(taken[i], integer), integer)
 
             def letter(i: int) -> Any:
-                flag = builder.icmp_signed("!=", taken[i], word(0))
+                flag = builder.icmp_signed("!=", taken[i], address(0))
                 return held(builder.select(flag, byte(ord("T")), byte(ord("N"))), byte)
 
             places = [letter(0), letter(1), size(2), size(3), size(4), held(real(1.0), real)]
             places += [taken[5], size(6), taken[7], size(8)]
             places += [held(builder.sitofp(taken[9], real), real), taken[10], size(11)]
-            kind = ir.FunctionType(ir.VoidType(), [word] * 13)
+            kind = ir.FunctionType(ir.VoidType(), [address] * 13)
             builder.call(builder.inttoptr(given[0], kind.as_pointer()), places)
             return context.get_dummy_value()
 
@@ -84,70 +202,75 @@ def _gemm_call(number: Any) -> Any:
     return call
 
 
-def gemm(T: np.dtype) -> Any:
-    """By BLAS. Of the strides of A and B one of the two is the size of an entry."""
-    size = T.itemsize
-    call = _gemm_call(types.float32 if size == 4 else types.float64)
-
-    def kernel(p: int) -> None:
-        q = words(p)
-        m, k, n = q[3], q[4], q[5]
-        bias, beta = q[12], q[11]
-        # C by rows is its transpose by columns: Cᵀ = Bᵀ Aᵀ.
-        turn_b, turn_a = np.int64(q[9] != size), np.int64(q[7] != size)
-        step_b = q[9] if turn_b else q[8]
-        step_a = q[7] if turn_a else q[6]
-        for piece in range(pieces(q)):
-            c = q[0] + offset(q, 3, piece)
-            if bias:
-                added = view(bias, n, T)
-                for i in range(m):
-                    row = view(c + i * q[10], n, T)
-                    for j in range(n):
-                        row[j] = row[j] + added[j] if q[11] else added[j]
-                beta = 1
-            a, b = q[1] + offset(q, 1, piece), q[2] + offset(q, 2, piece)
-            call(
-                q[14], turn_b, turn_a, n, m, k,
-                b, step_b // size, a, step_a // size, beta, c, q[10] // size,
-            )  # fmt: skip
-
-    return kernel
-
-
+# --- by plain loops -------------------------------------------------------------------------------
 def plain(T: np.dtype) -> Any:
     """By three loops, for every dtype and all strides; bools are joined by or."""
     size, number = T.itemsize, numba_type(T)
-    put = _put_any if T.kind == "b" else _put_sum
+    boolean = T.kind == "b"
+    get, put = cells(T)
 
     def kernel(p: int) -> None:
-        q = words(p)
-        m, k, n = q[3], q[4], q[5]
-        a_row, a_step, b_step, b_column = q[6], q[7], q[8], q[9]
-        for piece in range(pieces(q)):
-            a, b = q[1] + offset(q, 1, piece), q[2] + offset(q, 2, piece)
-            c = q[0] + offset(q, 3, piece)
+        m, k, n = word(p, 3), word(p, 4), word(p, 5)
+        a_row, a_step, b_row, b_step = word(p, 6), word(p, 7), word(p, 8), word(p, 9)
+        c_row, accumulate, bias = word(p, 10), word(p, 11), word(p, 12)
+        for piece in range(pieces(p)):
+            a, b, c = start(p, 0, piece), start(p, 1, piece), start(p, 2, piece)
             for i in range(m):
-                row = view(c + i * q[10], n, T)
                 for j in range(n):
                     total = number(0)
-                    left, right = a + i * a_row, b + j * b_column
+                    left, right = a + i * a_row, b + j * b_step
                     for _ in range(k):
-                        total = put(total, view(left, 1, T)[0] * view(right, 1, T)[0])
+                        if boolean:
+                            total = total or (get(left) and get(right))
+                        else:
+                            total = number(total + get(left) * get(right))
                         left += a_step
-                        right += b_step
-                    if q[12]:
-                        total = put(total, view(q[12] + j * size, 1, T)[0])
-                    row[j] = put(row[j], total) if q[11] else total
+                        right += b_row
+                    to = c + i * c_row + j * size
+                    if bias:
+                        total = number(total + get(bias + j * size))
+                    put(to, number(total + get(to)) if accumulate else total)
 
     return kernel
 
 
-@njit(inline="always")
-def _put_sum(total: Any, term: Any) -> Any:
-    return type(total)(total + term)
+def tiny(T: np.dtype) -> Any:
+    """For k up to 4 and few entries, of all strides and in no stack."""
+    size, number = T.itemsize, numba_type(T)
+    get, put = cells(T)
 
+    @njit(forceinline=True)
+    def run(p: int, k: int) -> None:
+        a_row, a_step, b_row, b_step = word(p, 6), word(p, 7), word(p, 8), word(p, 9)
+        c, left, first, width = word(p, 0), word(p, 1), word(p, 2), word(p, 5) * size
+        accumulate, bias = word(p, 11), word(p, 12)
+        extra = accumulate | bias
+        for _ in range(word(p, 3)):
+            right, j = first, 0
+            while j < width:
+                total = number(0)
+                for s in range(k):
+                    total += get(left + s * a_step) * get(right + s * b_row)
+                if extra:
+                    if bias:
+                        total += get(bias + j)
+                    if accumulate:
+                        total += get(c + j)
+                put(c + j, total)
+                right += b_step
+                j += size
+            left += a_row
+            c += word(p, 10)
 
-@njit(inline="always")
-def _put_any(total: Any, term: Any) -> Any:
-    return total or term != 0
+    def kernel(p: int) -> None:
+        k = word(p, 4)
+        if k == 1:
+            run(p, 1)
+        elif k == 2:
+            run(p, 2)
+        elif k == 3:
+            run(p, 3)
+        else:
+            run(p, 4)
+
+    return kernel

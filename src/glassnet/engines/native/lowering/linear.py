@@ -112,26 +112,86 @@ def tidy(value: Value) -> tuple[int, int]:
     (rows, columns), (row, column) = value.shape[-2:], value.strides[-2:]
     size = value.dtype.itemsize
     if columns == 1:
-        column = size if row != size or rows == 1 else row * rows
-    if rows == 1:
-        row = columns * column if column == size else size
+        column = size
+        row = row if rows > 1 else size
+    elif rows == 1:
+        row = columns * size
     return row, column
 
 
 def emit_product(builder: Builder, p: Product) -> None:
     """Emit the instruction of a product by the kernel that suits its sizes."""
     kernel = kernel_for(p)
+    scratch = None
+    if kernel == "row" and p.sizes[0] != 1:
+        p = turned(p)
     if kernel == "gemm":
         p = replace(p, a=for_blas(builder, p.a), b=for_blas(builder, p.b))
-    instruct(builder, p, kernel)
+    elif kernel in ("block", "few", "row"):
+        scratch = builder.scratch(panel_bytes(p, kernel))
+    instruct(builder, p, kernel, scratch)
 
 
 def kernel_for(p: Product) -> str:
     """Return the name of the kernel's template for a product."""
     m, k, n = p.sizes
-    if p.out.dtype not in (np.float32, np.float64) or m * k * n <= 512:
+    if p.out.dtype not in (np.float32, np.float64):
         return "plain"
-    return "gemm"
+    if k <= 4 and m * k * n <= 64 and p.pieces == 1:
+        return "tiny"
+    if m == 1 or (n == 1 and p.bias is None and p.out.strides[-2] == p.out.dtype.itemsize):
+        return "row"
+    if m <= 4:
+        return "few"
+    return "gemm" if wide_steps(p) else "block"
+
+
+def wide_steps(p: Product) -> bool:
+    """Whether a tile would jump from page to page; BLAS packs both factors, which pays then."""
+    m, k, n = p.sizes
+    step, b_row = p.a.strides[-1], p.b.strides[-2]
+    turned_b = p.b.strides[-1] != p.b.dtype.itemsize  # packed in any case
+    far = step >= 8192 or (not turned_b and (b_row >= 8192 or k * b_row >= 1 << 23))
+    return far and min(m, k, n) >= 64
+
+
+def turned(p: Product) -> Product:
+    """Return the product of a column as that of a row: Cᵀ = Bᵀ Aᵀ."""
+
+    def turn(value: Value) -> Value:
+        *shape, rows, columns = value.shape
+        *steps, row, column = value.strides
+        return value.viewed((*shape, columns, rows), (*steps, column, row))
+
+    size = p.out.dtype.itemsize
+    out = turn(p.out)
+    out = out.viewed(out.shape, (*out.strides[:-2], out.shape[-1] * size, size))
+    a, b = turn(p.b), turn(p.a)
+    return replace(
+        p,
+        out=out,
+        a=a.viewed(a.shape, (*a.strides[:-2], *tidy(a))),
+        b=b.viewed(b.shape, (*b.strides[:-2], *tidy(b))),
+    )
+
+
+# The widest vectors, in bytes, and how many of them the widest tile of a kernel has.
+VECTOR = 64
+WIDTHS = {"block": 2, "few": 4, "row": 8}
+
+
+def panel_bytes(p: Product, kernel: str) -> int:
+    """Return the room for the rows of B that a kernel packs into a panel as wide as its tile.
+
+    All k rows where B's columns don't lie side by side, with those that make squares whole; else
+    the last ones, those less than a tile before the end of B.
+    """
+    _, k, n = p.sizes
+    size, width = p.b.dtype.itemsize, VECTOR * WIDTHS[kernel]
+    row, column = p.b.strides[-2:]
+    direct = column == size and row >= n * size
+    rows = min(k, -(-width // row)) if direct else -(-k // (VECTOR // size)) * (VECTOR // size)
+    return rows * width
 
 
 def for_blas(builder: Builder, value: Value) -> Value:

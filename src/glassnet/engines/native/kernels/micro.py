@@ -1,0 +1,219 @@
+"""The inner kernel of matrix products: a few rows of C, a few vectors wide, kept in registers.
+
+Written for LLVM, as vectors of the width of this machine; what a machine lacks LLVM makes up for.
+
+For ``rows`` rows r of A and the columns j of a panel of B::
+
+    C[r, j] (+)= Σₗ A[r, l] B[l, j]  (+ bias[j])
+
+Every sum runs over l = 0, 1, … in one chain (in ``chains`` chains where rows are few, so that one
+addition need not wait for the one before), so a result depends on nothing but its row and column.
+
+Source: K. Goto and R. van de Geijn, "Anatomy of high-performance matrix multiplication", 2008.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from glassnet.engines.native.kernels.vectors import WORD, Vectors, lanes_of
+
+ARGUMENTS = 14
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A tile of ``rows`` rows and ``vectors`` vectors of numbers of ``size`` bytes."""
+
+    rows: int
+    vectors: int
+    size: int
+    chains: int = 1
+
+    @property
+    def lanes(self) -> int:
+        """The numbers of a vector."""
+        return lanes_of(self.size)
+
+    @property
+    def columns(self) -> int:
+        """The columns of the tile."""
+        return self.vectors * self.lanes
+
+
+def multiplier(tile: Tile) -> Any:
+    """Return ``multiply(a, a_row, a_step, b, b_step, k, tail, tail_k, rows, …)``, in IR.
+
+    Its further arguments are ``c, c_row, columns, accumulate, bias``. A row of A begins ``a_row``
+    behind the one before; its entries lie ``a_step`` apart. Rows of B begin ``b_step`` apart, their
+    entries side by side; the last ``tail_k`` rows lie at ``tail``, a whole tile wide each. Whole
+    vectors of B are read, so columns behind the last one must be readable, whatever they hold.
+    """
+
+    @intrinsic
+    def multiply(typingctx: Any, first: Any, *rest: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+            taken = [builder.extract_value(given[1], i) for i in range(ARGUMENTS - 1)]
+            _Writer(builder, tile).write(given[0], *taken)
+            return context.get_dummy_value()
+
+        return types.void(
+            types.int64, types.StarArgTuple([types.int64] * (ARGUMENTS - 1))
+        ), generate
+
+    return multiply
+
+
+class _Writer(Vectors):
+    """Writes the instructions of a tile."""
+
+    def __init__(self, builder: Any, tile: Tile) -> None:
+        super().__init__(builder, tile.size)
+        self.tile = tile
+        self.places = [(r, v) for r in range(tile.rows) for v in range(tile.vectors)]
+
+    def write(
+        self, a: Any, a_row: Any, a_step: Any, b: Any, b_step: Any, k: Any, tail: Any, tail_k: Any,
+        rows: Any, c: Any, c_row: Any, columns: Any, accumulate: Any = None, bias: Any = None,
+    ) -> None:  # fmt: skip
+        """Write the sums, then what is added to them, then the stores."""
+        builder, tile = self.builder, self.tile
+        zero = ir.Constant(self.vector, None)
+        # Rows that C lacks are the last one once more: they store what it holds already.
+        last = builder.sub(rows, WORD(1))
+        places = [self.least(WORD(r), last) for r in range(tile.rows)]
+        offsets = [builder.mul(place, a_row) for place in places]
+        sums = [zero] * len(self.places)
+        if tile.chains > 1:
+            turns = builder.udiv(k, WORD(tile.chains))
+            a, b, sums = self.chained(a, offsets, a_step, b, b_step, turns, sums)
+            k = builder.urem(k, WORD(tile.chains))
+        a, b, sums = self.loop(a, offsets, a_step, b, b_step, k, sums)
+        pitch = WORD(tile.columns * tile.size)
+        _, _, sums = self.loop(a, offsets, a_step, tail, pitch, tail_k, sums)
+        outs = [builder.add(c, builder.mul(place, c_row)) for place in places]
+        whole = builder.icmp_signed("==", columns, WORD(tile.columns))
+        with builder.if_else(whole, likely=True) as (full, part):
+            with full:
+                self.finish(sums, outs, accumulate, bias, None)
+            with part:
+                masks = [self.mask(columns, v * tile.lanes) for v in range(tile.vectors)]
+                self.finish(sums, outs, accumulate, bias, masks)
+
+    # --- sums -----------------------------------------------------------------------------------
+    def loop(
+        self, a: Any, offsets: list[Any], a_step: Any, b: Any, b_step: Any, count: Any,
+        sums: list[Any],
+    ) -> tuple[Any, Any, list[Any]]:  # fmt: skip
+        """Add ``count`` terms to the sums; return where A and B go on."""
+
+        def step(left: Any, right: Any, now: list[Any]) -> tuple[Any, Any, list[Any]]:
+            now = self.terms(left, offsets, right, now)
+            return self.builder.add(left, a_step), self.builder.add(right, b_step), now
+
+        return self.repeat(count, a, b, sums, step)
+
+    def chained(
+        self, a: Any, offsets: list[Any], a_step: Any, b: Any, b_step: Any, turns: Any,
+        sums: list[Any],
+    ) -> tuple[Any, Any, list[Any]]:  # fmt: skip
+        """The same, ``chains`` terms a turn, each to sums of its own, which are joined at last."""
+        chains, own = self.tile.chains, len(sums)
+
+        def step(left: Any, right: Any, now: list[Any]) -> tuple[Any, Any, list[Any]]:
+            made: list[Any] = []
+            for i in range(chains):
+                made += self.terms(left, offsets, right, now[i * own : (i + 1) * own])
+                left, right = self.builder.add(left, a_step), self.builder.add(right, b_step)
+            return left, right, made
+
+        a, b, parts = self.repeat(turns, a, b, sums * chains, step)
+        while len(parts) > own:
+            half = len(parts) // 2
+            pairs = zip(parts[:half], parts[half:], strict=True)
+            parts = [self.builder.fadd(x, y) for x, y in pairs]
+        return a, b, parts
+
+    def repeat(
+        self, count: Any, a: Any, b: Any, sums: list[Any], step: Callable[..., Any]
+    ) -> tuple[Any, Any, list[Any]]:
+        """Write a loop whose state is two addresses and the sums, all in registers."""
+        builder = self.builder
+        before = builder.block
+        head = builder.append_basic_block("head")
+        body = builder.append_basic_block("body")
+        after = builder.append_basic_block("after")
+        builder.branch(head)
+        builder.position_at_end(head)
+        state = [count, a, b, *sums]
+        phis = [builder.phi(value.type) for value in state]
+        for phi, value in zip(phis, state, strict=True):
+            phi.add_incoming(value, before)
+        left, at_a, at_b = phis[:3]
+        builder.cbranch(builder.icmp_signed(">", left, WORD(0)), body, after)
+        builder.position_at_end(body)
+        next_a, next_b, made = step(at_a, at_b, phis[3:])
+        for phi, value in zip(
+            phis, [builder.sub(left, WORD(1)), next_a, next_b, *made], strict=True
+        ):
+            phi.add_incoming(value, builder.block)
+        builder.branch(head)
+        builder.position_at_end(after)
+        return at_a, at_b, list(phis[3:])
+
+    def terms(self, a: Any, offsets: list[Any], b: Any, sums: list[Any]) -> list[Any]:
+        """Return the sums with one term more: a column of A times a row of B."""
+        builder, tile = self.builder, self.tile
+        pitch = tile.lanes * tile.size
+        right = [self.load(builder.add(b, WORD(v * pitch))) for v in range(tile.vectors)]
+        left = [self.spread(self.load(builder.add(a, offset), self.scalar)) for offset in offsets]
+        kind = ir.FunctionType(self.vector, [self.vector] * 3)
+        fma = self.function("fmuladd", kind)
+        return [
+            builder.call(fma, [left[r], right[v], now])
+            for (r, v), now in zip(self.places, sums, strict=True)
+        ]
+
+    # --- what comes behind the sums -------------------------------------------------------------
+    def finish(
+        self, sums: list[Any], outs: list[Any], accumulate: Any, bias: Any, masks: Any
+    ) -> None:
+        """Add the bias, add what C holds, store; all loads come before the first store."""
+        pitch = self.tile.lanes * self.tile.size
+
+        def place(start: Any, v: int) -> tuple[Any, Any]:
+            return self.builder.add(start, WORD(v * pitch)), masks and masks[v]
+
+        def with_bias() -> list[Any]:
+            row = [self.load_some(*place(bias, v)) for v in range(self.tile.vectors)]
+            pairs = zip(self.places, sums, strict=True)
+            return [self.builder.fadd(now, row[v]) for (_, v), now in pairs]
+
+        sums = self.where(bias, sums, with_bias)
+
+        def with_old() -> list[Any]:
+            old = [self.load_some(*place(outs[r], v)) for r, v in self.places]
+            return [self.builder.fadd(x, now) for x, now in zip(old, sums, strict=True)]
+
+        sums = self.where(accumulate, sums, with_old)
+        for (r, v), now in zip(self.places, sums, strict=True):
+            self.store(now, *place(outs[r], v))
+
+    def where(self, flag: Any, values: list[Any], write: Callable[[], list[Any]]) -> list[Any]:
+        """Return what ``write`` makes where the flag is not 0, else the values."""
+        builder = self.builder
+        before = builder.block
+        with builder.if_then(builder.icmp_signed("!=", flag, WORD(0))):
+            made = write()
+            last = builder.block
+        phis = [builder.phi(self.vector) for _ in values]
+        for phi, value, new in zip(phis, values, made, strict=True):
+            phi.add_incoming(value, before)
+            phi.add_incoming(new, last)
+        return phis
