@@ -16,7 +16,7 @@ from collections.abc import Callable
 import numpy as np
 
 import glassnet as gn
-from benchmarks.by_hand import DenseNetworkByHand
+from benchmarks.by_hand import NetworkByHand, dense_network
 from glassnet.models.guard import all_finite
 
 BATCH, EXAMPLES = 128, 12_800
@@ -37,8 +37,8 @@ def network() -> gn.Sequential:
     return model
 
 
-def epoch_by_hand(peer: DenseNetworkByHand, x: np.ndarray, y: np.ndarray) -> float:
-    order = np.random.default_rng(peer.step).permutation(len(x))
+def epoch_by_hand(peer: NetworkByHand, x: np.ndarray, y: np.ndarray) -> float:
+    order = np.random.default_rng(peer.optimizer.step).permutation(len(x))
     losses = [
         peer.train(x[order[i : i + BATCH]], y[order[i : i + BATCH]])
         for i in range(0, len(x), BATCH)
@@ -49,7 +49,7 @@ def epoch_by_hand(peer: DenseNetworkByHand, x: np.ndarray, y: np.ndarray) -> flo
 def check_same(x: np.ndarray, y: np.ndarray) -> None:
     """Three steps from the same weights on the same batches give the same losses."""
     model = network()
-    peer = DenseNetworkByHand(model.get_weights())
+    peer = dense_network(model.get_weights())
     for i in range(0, 3 * BATCH, BATCH):
         part = slice(i, i + BATCH)
         model.reset_metrics()
@@ -83,7 +83,7 @@ def main() -> None:
     x, y = data()
     check_same(x, y)
     model = network()
-    peer = DenseNetworkByHand(model.get_weights())
+    peer = dense_network(model.get_weights())
     fits = {
         "glassnet": lambda: model.fit(x, y, batch_size=BATCH, verbose=0),
         "by hand": lambda: epoch_by_hand(peer, x, y),

@@ -1,0 +1,100 @@
+"""Workers as the parent sees them: processes that are told what to do, one at a time."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+
+
+class PeerFailed(Exception):
+    """A peer could not do what it was told."""
+
+
+def environment(changes: dict[str, str]) -> dict[str, str]:
+    """The environment of a child, in which it finds this package and glassnet's source."""
+    paths = [str(ROOT), str(ROOT / "src"), os.environ.get("PYTHONPATH", "")]
+    found = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in paths if p), **changes}
+    found.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    return found
+
+
+class Handle:
+    """One worker process of a peer under one setting."""
+
+    def __init__(self, name: str, setting: str, changes: dict[str, str]) -> None:
+        self.name, self.setting = name, setting
+        self.messages = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the process
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.peers.worker", name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.messages,
+            text=True,
+            env=environment(changes),
+        )
+
+    def ask(self, do: str, **arguments: Any) -> dict[str, Any]:
+        """Give an order and wait for the answer."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        try:
+            self.process.stdin.write(json.dumps({"do": do, **arguments}) + "\n")
+            self.process.stdin.flush()
+            line = self.process.stdout.readline()
+        except BrokenPipeError:
+            line = ""
+        if not line:
+            raise PeerFailed(f"{self.name} ({self.setting}) died: {self.last_words()}")
+        answer = json.loads(line)
+        if "error" in answer:
+            raise PeerFailed(f"{self.name} ({self.setting}): {answer['error']}\n{answer['where']}")
+        return answer
+
+    def last_words(self) -> str:
+        self.messages.seek(0)
+        return self.messages.read()[-2000:]
+
+    def close(self) -> None:
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+        self.messages.close()
+
+
+class Spinner:
+    """A process that keeps one core busy whenever it is let go; between that it stands still."""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+        self._stop()
+
+    def _stop(self) -> None:
+        self.process.send_signal(signal.SIGSTOP)
+
+    @contextmanager
+    def spinning(self) -> Iterator[None]:
+        self.process.send_signal(signal.SIGCONT)
+        try:
+            yield
+        finally:
+            self._stop()
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
