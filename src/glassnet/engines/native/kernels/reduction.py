@@ -1,9 +1,8 @@
 """Kernels that bring an axis together: sums, products, extremes.
 
-An instruction sees three axes, ``outer``, ``rows`` and ``inner``, and combines over ``rows``. The
-work is arranged so that entries that lie side by side are combined with entries that lie side by
-side: whole rows into a strip of accumulators. Where rows are short, several rows make a wide one
-first. The order of a sum depends on the sizes and strides alone.
+``…_along`` takes rows whose entries are combined one after the other; ``…_across`` combines whole
+rows into one, entry by entry. For the latter short rows are joined, several to a wide one.
+The order of a sum depends on sizes and strides alone.
 
 Long sums are cut in blocks whose sums are added, so that rounding grows slowly: N. Higham, "The
 accuracy of floating point summation", SIAM Journal on Scientific Computing 14 (1993).
@@ -14,175 +13,142 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
-from glassnet.engines.native.kernels.primitives import stack, view, words
+from glassnet.engines.native.kernels.folding import (
+    MAXIMUM,
+    MINIMUM,
+    PRODUCT,
+    SUM,
+    Fold,
+    fold_line,
+    fold_rows,
+)
+from glassnet.engines.native.kernels.primitives import stack, words
 
 ARGUMENTS = 1
 
 _WIDE = 64
 """Rows of fewer entries are joined to wide ones."""
 _STRIP = 512
-"""The accumulators that are kept at a time."""
+"""The entries of a row that are taken at a time."""
 _BLOCK = 512
-"""The rows whose sum is made in one go."""
-_SMALL = 64
-"""Up to so many entries a plain loop is the fastest."""
+"""The rows that are combined in one go."""
 
 
-@njit(inline="always")
-def _plus(a: Any, b: Any) -> Any:
-    return a + b
+def add_along(S: np.dtype, D: np.dtype) -> Any:
+    """The sums of rows, in D. Words: see ``_along``."""
+    return _along(SUM, S, D)
 
 
-@njit(inline="always")
-def _times(a: Any, b: Any) -> Any:
-    return a * b
+def add_across(S: np.dtype, D: np.dtype) -> Any:
+    """The sum of rows, in D. Words: see ``_across``."""
+    return _across(SUM, S, D)
 
 
-@njit(inline="always")
-def _larger(a: Any, b: Any) -> Any:
-    return a if a >= b or a != a else b  # a NaN stays
+def multiply_along(S: np.dtype, D: np.dtype) -> Any:
+    """The products of rows, in D. Words: see ``_along``."""
+    return _along(PRODUCT, S, D)
 
 
-@njit(inline="always")
-def _smaller(a: Any, b: Any) -> Any:
-    return a if a <= b or a != a else b
+def multiply_across(S: np.dtype, D: np.dtype) -> Any:
+    """The product of rows, in D. Words: see ``_across``."""
+    return _across(PRODUCT, S, D)
 
 
-def add(S: np.dtype, D: np.dtype) -> Any:
-    """The sum, in D. Words: see ``_reduction``."""
-    return _reduction(_plus, S, D)
+def largest_along(T: np.dtype) -> Any:
+    """The largest entries of rows; NaN where one is. Words: see ``_along``."""
+    return _along(MAXIMUM, T, T)
 
 
-def multiply(S: np.dtype, D: np.dtype) -> Any:
-    """The product, in D. Words: see ``_reduction``."""
-    return _reduction(_times, S, D)
+def largest_across(T: np.dtype) -> Any:
+    """The largest of rows, entry by entry; NaN where one is. Words: see ``_across``."""
+    return _across(MAXIMUM, T, T)
 
 
-def largest(T: np.dtype) -> Any:
-    """The largest entry; NaN where one is. Words: see ``_reduction``."""
-    return _reduction(_larger, T, T)
+def smallest_along(T: np.dtype) -> Any:
+    """The smallest entries of rows; NaN where one is. Words: see ``_along``."""
+    return _along(MINIMUM, T, T)
 
 
-def smallest(T: np.dtype) -> Any:
-    """The smallest entry; NaN where one is. Words: see ``_reduction``."""
-    return _reduction(_smaller, T, T)
+def smallest_across(T: np.dtype) -> Any:
+    """The smallest of rows, entry by entry; NaN where one is. Words: see ``_across``."""
+    return _across(MINIMUM, T, T)
 
 
-def _reduction(combine: Any, S: np.dtype, D: np.dtype) -> Any:
-    """``[out, in, outer, rows, inner, outer stride, row stride, inner stride, onto]``.
+def _along(fold: Fold, S: np.dtype, D: np.dtype) -> Any:
+    """``[out, in, outer, inner, rows, outer stride, inner stride, row stride, onto]``.
 
-    ``rows`` is at least 1. out is row-major (outer, inner); where ``onto`` is 1, the value is
-    combined with what it holds.
+    The rows stand in a table (outer, inner), and out is row-major. There are ``rows`` ≥ 1 entries
+    in each; where ``onto`` is 1, the value is combined with what out holds.
     """
-    size, wide_size, cast = S.itemsize, D.itemsize, D.type
-    sweep = _sweep(combine, S, D)
-    room = stack((_STRIP + 2 * _WIDE) * wide_size)
+    size, along = D.itemsize, fold_line(fold, S, D)
 
     def kernel(p: int) -> None:
         q = words(p)
-        outer, rows, inner = q[2], q[3], q[4]
-        by_outer, by_row, by_inner, onto = q[5], q[6], q[7], q[8]
-        across = by_inner == size and inner > 1
-        if rows * inner > _SMALL and across:
-            for o in range(outer):
-                to = q[0] + o * inner * wide_size
-                sweep(to, room(), q[1] + o * by_outer, rows, by_row, inner, onto)
-            return
-        along = rows > _SMALL and by_row == size
-        to = view(q[0], outer * inner, D)
-        for o in range(outer):
-            for i in range(inner):
-                place, at = q[1] + o * by_outer + i * by_inner, o * inner + i
-                if along:
-                    sweep(q[0] + at * wide_size, room(), place, rows, size, 1, onto)
-                    continue
-                total = cast(view(place, 1, S)[0])
-                for r in range(1, rows):
-                    total = combine(total, cast(view(place + r * by_row, 1, S)[0]))
-                to[at] = combine(to[at], total) if onto else total
+        to = q[0]
+        for o in range(q[2]):
+            place = q[1] + o * q[5]
+            for _ in range(q[3]):
+                along(to, place, q[4], q[7], q[8])
+                to += size
+                place += q[6]
 
     return kernel
 
 
-def _sweep(combine: Any, S: np.dtype, D: np.dtype) -> Any:
-    size, wide_size, cast = S.itemsize, D.itemsize, D.type
+def _across(fold: Fold, S: np.dtype, D: np.dtype) -> Any:
+    """``[out, in, outer, inner, rows, outer stride, row stride, onto]``.
 
-    @njit
-    def combine_rows(to: int, place: int, rows: int, step: int, width: int) -> None:
-        """Write the combined rows of a block."""
-        out, first = view(to, width, D), view(place, width, S)
-        for j in range(width):
-            out[j] = cast(first[j])
-        rest, place = rows - 1, place + step
-        while rest >= 4:
-            a, b = view(place, width, S), view(place + step, width, S)
-            c, d = view(place + 2 * step, width, S), view(place + 3 * step, width, S)
-            for j in range(width):
-                four = combine(combine(cast(a[j]), cast(b[j])), combine(cast(c[j]), cast(d[j])))
-                out[j] = combine(out[j], four)
-            rest, place = rest - 4, place + 4 * step
-        while rest > 0:
-            a = view(place, width, S)
-            for j in range(width):
-                out[j] = combine(out[j], cast(a[j]))
-            rest, place = rest - 1, place + step
+    For each of ``outer``, a table (rows, inner) whose rows, at least one, lie side by side in
+    themselves. out is row-major (outer, inner); where ``onto`` is 1, the value is combined with
+    what it holds.
+    """
+    size, out_size = S.itemsize, D.itemsize
+    fold_in, fold_out = fold_rows(fold, S, D), fold_rows(fold, D, D)
+    room = stack((_STRIP + 2 * _WIDE) * out_size)
 
-    @njit
-    def merge(to: int, strip: int, width: int) -> None:
-        out, more = view(to, width, D), view(strip, width, D)
-        for j in range(width):
-            out[j] = combine(out[j], more[j])
-
-    @njit
-    def combine_blocks(
-        to: int, strip: int, place: int, rows: int, step: int, width: int, onto: int
-    ) -> None:
-        """Combine any number of rows, of up to as many entries as the strip holds."""
-        done = 0
-        while done < rows:
-            count = min(rows - done, _BLOCK)
-            if done == 0 and not onto:
-                combine_rows(to, place, count, step, width)
-            else:
-                combine_rows(strip, place + done * step, count, step, width)
-                merge(to, strip, width)
-            done += count
-
-    @njit
-    def combine_short(
-        to: int, strip: int, place: int, rows: int, step: int, inner: int, onto: int
-    ) -> None:
-        """Combine many short rows that lie one after another: first k at a time."""
-        wide = strip + _STRIP * wide_size
-        k = 1
-        while k * inner < _WIDE:
-            k *= 2
+    def kernel(p: int) -> None:
+        q = words(p)
+        inner, rows, step, onto = q[3], q[4], q[6], q[7]
+        strip = room()
+        wide, k = strip + _STRIP * out_size, 1
+        if step == inner * size and rows * inner > 8 * _WIDE:
+            while k * inner < _WIDE:
+                k *= 2
         count = rows // k
-        combine_blocks(wide, strip, place, count, k * step, k * inner, 0)
         rest = (rows - count * k) * inner
-        sums, more = view(wide, rest, D), view(place + count * k * step, rest, S)
-        for j in range(rest):
-            sums[j] = combine(sums[j], cast(more[j]))
-        while k > 1:
-            k //= 2
-            merge(wide, wide + k * inner * wide_size, k * inner)
-        out, sums = view(to, inner, D), view(wide, inner, D)
-        for j in range(inner):
-            out[j] = combine(out[j], sums[j]) if onto else sums[j]
+        for o in range(q[2]):
+            to, place = q[0] + o * inner * out_size, q[1] + o * q[5]
+            if k > 1:
+                made, width, end = wide, k * inner, k * inner
+            else:
+                made, width, end = to, _STRIP, inner
+            start = 0
+            while start < end:
+                width = width if width < end - start else end - start
+                done = 0
+                while done < count:
+                    block = count - done if count - done < _BLOCK else _BLOCK
+                    there = place + start * size + done * k * step
+                    straight = done == 0 and (k > 1 or onto == 0)
+                    fold_in(made if straight else strip, there, block, k * step, width)
+                    if not straight:
+                        fold_out(made, made, 2, strip - made, width)
+                    done += block
+                made += width * out_size
+                start += width
+            if k > 1:
+                if rest:
+                    fold_in(strip, place + count * k * step, 1, 0, rest)
+                    fold_out(wide, wide, 2, strip - wide, rest)
+                many = k
+                while many > 2:
+                    many //= 2
+                    fold_out(wide, wide, 2, many * inner * out_size, many * inner)
+                fold_out(strip, wide, 2, inner * out_size, inner)
+                if onto:
+                    fold_out(to, to, 2, strip - to, inner)
+                else:
+                    fold_out(to, strip, 1, 0, inner)
 
-    @njit
-    def sweep(to: int, strip: int, place: int, rows: int, step: int, inner: int, onto: int) -> None:
-        """Combine rows whose entries lie side by side."""
-        if inner < _WIDE and step == inner * size and rows * inner > 4 * _WIDE:
-            combine_short(to, strip, place, rows, step, inner, onto)
-            return
-        done = 0
-        while done < inner:
-            width = min(inner - done, _STRIP)
-            there = place + done * size
-            combine_blocks(to + done * wide_size, strip, there, rows, step, width, onto)
-            done += width
-
-    return sweep
+    return kernel

@@ -129,13 +129,15 @@ def _emit(
     onto: bool,
 ) -> None:
     size = value.dtype.itemsize
-    if len(kept) == 1 and kept[0][1] != size:  # rows of their own
+    rows, by_row = reduced[0] if reduced else (1, 0)
+    across = bool(kept) and kept[-1][1] == size and by_row != size
+    if len(kept) == 1 and not across:
         kept = [kept[0], (1, size)]
     (outer, by_outer), (inner, by_inner) = [(1, 0), (1, size), *kept][-2:]
-    rows, by_row = reduced[0] if reduced else (1, size)
+    strides = [by_outer, by_row] if across else [by_outer, by_inner, by_row]
     builder.emit(
-        _kernel(template, value.dtype, out.dtype),
-        [out, value, outer, rows, inner, by_outer, by_row, by_inner, int(onto)],
+        _kernel(template + ("_across" if across else "_along"), value.dtype, out.dtype),
+        [out, value, outer, inner, rows, *strides, int(onto)],
         writes=[out],
         reads=[value],
         operations=value.size,
@@ -144,9 +146,9 @@ def _emit(
 
 
 def _kernel(template: str, source: np.dtype, target: np.dtype) -> str:
-    if template in ("add", "multiply"):
-        return f"reduction.{template}:{_code(source)}:{_code(target)}"
-    return f"reduction.{template}:{_code(source)}"
+    codes = f"{_code(source)}:{_code(target)}"
+    one = template.startswith(("largest", "smallest"))
+    return f"reduction.{template}:{_code(source) if one else codes}"
 
 
 def _code(dtype: np.dtype) -> str:
