@@ -137,7 +137,7 @@ def kernel_for(p: Product) -> str:
     m, k, n = p.sizes
     if p.out.dtype not in (np.float32, np.float64):
         return "plain"
-    if k <= 4 and m * k * n <= 64 and p.pieces == 1:
+    if 1 <= k <= 4 and m * k * n <= 64 and p.pieces == 1:
         return "tiny"
     if m == 1 or (n == 1 and p.bias is None and p.out.strides[-2] == p.out.dtype.itemsize):
         return "row"
