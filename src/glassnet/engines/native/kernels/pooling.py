@@ -1,9 +1,10 @@
 """Kernels of pooling: the largest and the mean entry of windows, and their adjoints.
 
 Words of each: ``[out, three arrays, images, whether to add, bytes of each image of out to clear
-first, → geometry]``, where the geometry is ``[3 sizes, 3 counts, 3 window sizes, 3 strides, 3
-paddings before, channels]``. A vector goes over the channels, which lie together. Windows are
-clipped to the image; each has at least one cell in it.
+first, channels, bytes of an image, and from cell to cell along three axes, → places along three
+axes (bytes, →)]``. A place along an axis is ``bytes to its first cell in the image, number of its
+cells in the image, whether the window's first cell is outside``. A vector goes over the channels,
+which lie together. Each window has at least one cell in the image.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from glassnet.engines.native.kernels.primitives import view, words
+from glassnet.engines.native.kernels.primitives import word
 from glassnet.engines.native.kernels.simd import (
     both,
     but,
+    clear,
     equal,
     lanes,
     larger,
@@ -32,13 +34,6 @@ ARGUMENTS = 1
 
 
 @njit(inline="always")
-def _span(geometry: Any, axis: int, place: int) -> Any:
-    """Return from where to where a window reaches along an axis, inside the image."""
-    start = place * geometry[9 + axis] - geometry[12 + axis]
-    return max(start, 0), min(start + geometry[6 + axis], geometry[axis])
-
-
-@njit(inline="always")
 def _put(value: Any, address: int, there: Any, add: int, T: Any) -> None:
     """Store a vector, or add it to what is there."""
     if add:
@@ -46,44 +41,55 @@ def _put(value: Any, address: int, there: Any, add: int, T: Any) -> None:
     store(value, address, there)
 
 
-def _windows(visit: Any, T: np.dtype) -> Any:
-    """Return the kernel that calls ``visit`` for each vector of channels of each window.
+def _windows(start: Any, meet: Any, finish: Any, T: np.dtype) -> Any:
+    """Return the kernel that visits each vector of channels of each window.
 
-    ``visit(q, x, o, there, sheet, line, cell, m1, m2, m3, cut)``: where the window starts in an
-    array of images and its place in an array of values, both in bytes; the lanes that are there;
-    the bytes from cell to cell, and the number of cells, along three axes; whether the window's
-    first cell is clipped away.
+    ``start(p, x, o, there, cells, cut)`` returns three values, given where the window starts in an
+    array of images and its place in an array of values, both in bytes, the lanes that are there,
+    how many cells the window has in the image, and whether its first cell is outside.
+    ``meet(p, x, there, *three)`` returns them anew for each cell at x, and at the end comes
+    ``finish(p, o, there, *three)``.
     """
-    size, width = T.itemsize, 64 // T.itemsize
+    size = T.itemsize
+    width = 64 // size
 
     def kernel(p: int) -> None:
-        q = words(p)
-        geo = words(q[7])
-        channels = geo[15]
-        cell = channels * size
-        line = geo[2] * cell
-        sheet = geo[1] * line
-        o = 0
-        for i in range(q[4]):
-            clear = view(q[0] + i * q[6], q[6] // size, T)
-            for j in range(q[6] // size):
-                clear[j] = 0
-            image = i * geo[0] * sheet
-            for p1 in range(geo[3]):
-                a1, b1 = _span(geo, 0, p1)
-                cut1 = p1 * geo[9] < geo[12]
-                for p2 in range(geo[4]):
-                    a2, b2 = _span(geo, 1, p2)
-                    cut2 = cut1 or p2 * geo[10] < geo[13]
-                    for p3 in range(geo[5]):
-                        a3, b3 = _span(geo, 2, p3)
-                        cut = cut2 or p3 * geo[11] < geo[14]
-                        x = image + a1 * sheet + a2 * line + a3 * cell
-                        m1, m2, m3 = b1 - a1, b2 - a2, b3 - a3
-                        for j in range(0, channels, width):
-                            there, k = lanes(channels - j, T), j * size
-                            visit(q, x + k, o + k, there, sheet, line, cell, m1, m2, m3, cut)
-                        o += cell
+        sheet, line, cell = word(p, 9), word(p, 10), word(p, 11)
+        i, o, image = 0, 0, 0
+        while i < word(p, 4):
+            clear(word(p, 0) + i * word(p, 6), word(p, 6))
+            p1 = word(p, 13)
+            end1 = p1 + word(p, 12)
+            while p1 < end1:
+                p2 = word(p, 15)
+                end2 = p2 + word(p, 14)
+                while p2 < end2:
+                    p3 = word(p, 17)
+                    end3 = p3 + word(p, 16)
+                    while p3 < end3:
+                        x = image + word(p1, 0) + word(p2, 0) + word(p3, 0)
+                        m1, m2, m3 = word(p1, 1), word(p2, 1), word(p3, 1)
+                        cut = word(p1, 2) + word(p2, 2) + word(p3, 2)
+                        next_line, next_sheet = line - m3 * cell, sheet - m2 * line
+                        left = word(p, 7)
+                        while left > 0:
+                            there = lanes(left, T)
+                            a, b, c = start(p, x, o, there, m1 * m2 * m3, cut)
+                            at, i1, i2, i3 = x, m1, m2, m3
+                            while i1 > 0:
+                                a, b, c = meet(p, at, there, a, b, c)
+                                at, i3 = at + cell, i3 - 1
+                                if i3 == 0:
+                                    at, i3, i2 = at + next_line, m3, i2 - 1
+                                    if i2 == 0:
+                                        at, i2, i1 = at + next_sheet, m2, i1 - 1
+                            finish(p, o, there, a, b, c)
+                            x, o, left = x + 64, o + 64, left - width
+                        o += left * size
+                        p3 += 24
+                    p2 += 24
+                p1 += 24
+            i, image = i + 1, image + word(p, 8)
 
     return kernel
 
@@ -92,114 +98,92 @@ def largest(T: np.dtype) -> Any:
     """``[out, x, …]``: the largest entry of each window."""
 
     @njit(inline="always")
-    def visit(
-        q: Any, x: int, o: int, there: Any, sheet: int, line: int, cell: int,
-        m1: int, m2: int, m3: int, cut: bool,
-    ) -> None:  # fmt: skip
-        at = q[1] + x
-        best = load(at, there, T)
-        if m1 == 1 and m2 == 2 and m3 == 2:
-            best = larger(best, load(at + cell, there, T))
-            other = larger(load(at + line, there, T), load(at + line + cell, there, T))
-            best = larger(best, other)
-        else:
-            for i1 in range(m1):
-                for i2 in range(m2):
-                    for i3 in range(m3):
-                        c = at + i1 * sheet + i2 * line + i3 * cell
-                        best = larger(best, load(c, there, T))
-        _put(best, q[0] + o, there, q[5], T)
+    def start(p: int, x: int, o: int, there: Any, cells: int, cut: int) -> Any:
+        return load(word(p, 1) + x, there, T), 0, 0
 
-    return _windows(visit, T)
+    @njit(inline="always")
+    def meet(p: int, x: int, there: Any, best: Any, b: int, c: int) -> Any:
+        return larger(best, load(word(p, 1) + x, there, T)), b, c
+
+    @njit(inline="always")
+    def finish(p: int, o: int, there: Any, best: Any, b: int, c: int) -> None:
+        _put(best, word(p, 0) + o, there, word(p, 5), T)
+
+    return _windows(start, meet, finish, T)
+
+
+@njit(inline="always")
+def _free(y: Any, lowest: Any, cut: int) -> Any:
+    """Return where the window's largest entry is still to be met."""
+    found = equal(y, y)
+    if cut:
+        # The padding before the image counts as the lowest number, and comes first.
+        found = but(found, equal(y, spread(lowest)))
+    return found
 
 
 def unpooled(T: np.dtype) -> Any:
     """``[out, g, x, y, …]``: g times 1 where x is the first that equals y, else g times 0."""
-    lowest = T.type(-np.inf)
+    lowest, zero = T.type(-np.inf), T.type(0)
 
     @njit(inline="always")
-    def cell_of(x: int, out: int, y: Any, g: Any, none: Any, free: Any, there: Any, add: int) -> Any:
-        hit = both(equal(load(x, there, T), y), free)
-        _put(where(hit, g, none), out, there, add, T)
-        return but(free, hit)
+    def start(p: int, x: int, o: int, there: Any, cells: int, cut: int) -> Any:
+        y = load(word(p, 3) + o, there, T)
+        return load(word(p, 1) + o, there, T), y, _free(y, lowest, cut)
 
     @njit(inline="always")
-    def visit(
-        q: Any, x: int, o: int, there: Any, sheet: int, line: int, cell: int,
-        m1: int, m2: int, m3: int, cut: bool,
-    ) -> None:  # fmt: skip
-        g, y = load(q[1] + o, there, T), load(q[3] + o, there, T)
-        none = times(g, spread(T.type(0)))
-        free = equal(y, y)
-        if cut:
-            # The padding before the image is the lowest number and comes first.
-            free = but(free, equal(y, spread(lowest)))
-        a, b, add = q[2] + x, q[0] + x, q[5]
-        if m1 == 1 and m2 == 2 and m3 == 2 and not add:
-            free = cell_of(a, b, y, g, none, free, there, 0)
-            free = cell_of(a + cell, b + cell, y, g, none, free, there, 0)
-            free = cell_of(a + line, b + line, y, g, none, free, there, 0)
-            cell_of(a + line + cell, b + line + cell, y, g, none, free, there, 0)
-        else:
-            for i1 in range(m1):
-                for i2 in range(m2):
-                    for i3 in range(m3):
-                        c = i1 * sheet + i2 * line + i3 * cell
-                        free = cell_of(a + c, b + c, y, g, none, free, there, add)
+    def meet(p: int, x: int, there: Any, g: Any, y: Any, free: Any) -> Any:
+        hit = both(equal(load(word(p, 2) + x, there, T), y), free)
+        part = where(hit, g, times(g, spread(zero)))
+        _put(part, word(p, 0) + x, there, word(p, 5), T)
+        return g, y, but(free, hit)
 
-    return _windows(visit, T)
+    @njit(inline="always")
+    def finish(p: int, o: int, there: Any, g: Any, y: Any, free: Any) -> None:
+        pass
+
+    return _windows(start, meet, finish, T)
 
 
 def picked(T: np.dtype) -> Any:
     """``[out, h, x, y, …]``: the sum of h times 1 where x is the first that equals y, else 0."""
-    lowest = T.type(-np.inf)
+    lowest, zero = T.type(-np.inf), T.type(0)
 
     @njit(inline="always")
-    def visit(
-        q: Any, x: int, o: int, there: Any, sheet: int, line: int, cell: int,
-        m1: int, m2: int, m3: int, cut: bool,
-    ) -> None:  # fmt: skip
-        y, zero = load(q[3] + o, there, T), spread(T.type(0))
-        free, total = equal(y, y), zero
-        if cut:
-            free = but(free, equal(y, spread(lowest)))
-        for i1 in range(m1):
-            for i2 in range(m2):
-                for i3 in range(m3):
-                    c = x + i1 * sheet + i2 * line + i3 * cell
-                    h = load(q[1] + c, there, T)
-                    hit = both(equal(load(q[2] + c, there, T), y), free)
-                    free = but(free, hit)
-                    total = plus(total, where(hit, h, times(h, zero)))
-        _put(total, q[0] + o, there, q[5], T)
+    def start(p: int, x: int, o: int, there: Any, cells: int, cut: int) -> Any:
+        y = load(word(p, 3) + o, there, T)
+        return spread(zero), y, _free(y, lowest, cut)
 
-    return _windows(visit, T)
+    @njit(inline="always")
+    def meet(p: int, x: int, there: Any, total: Any, y: Any, free: Any) -> Any:
+        h = load(word(p, 1) + x, there, T)
+        hit = both(equal(load(word(p, 2) + x, there, T), y), free)
+        return plus(total, where(hit, h, times(h, spread(zero)))), y, but(free, hit)
 
+    @njit(inline="always")
+    def finish(p: int, o: int, there: Any, total: Any, y: Any, free: Any) -> None:
+        _put(total, word(p, 0) + o, there, word(p, 5), T)
 
-@njit(inline="always")
-def _share(m1: int, m2: int, m3: int) -> float:
-    return 1.0 / m1 / m2 / m3
+    return _windows(start, meet, finish, T)
 
 
 def mean(T: np.dtype) -> Any:
     """``[out, x, …]``: the mean of the cells of each window that are in the image."""
-    number = T.type
+    number, zero = T.type, T.type(0)
 
     @njit(inline="always")
-    def visit(
-        q: Any, x: int, o: int, there: Any, sheet: int, line: int, cell: int,
-        m1: int, m2: int, m3: int, cut: bool,
-    ) -> None:  # fmt: skip
-        total = spread(number(0))
-        for i1 in range(m1):
-            for i2 in range(m2):
-                for i3 in range(m3):
-                    c = x + i1 * sheet + i2 * line + i3 * cell
-                    total = plus(total, load(q[1] + c, there, T))
-        share = spread(number(_share(m1, m2, m3)))
-        _put(times(total, share), q[0] + o, there, q[5], T)
+    def start(p: int, x: int, o: int, there: Any, cells: int, cut: int) -> Any:
+        return spread(zero), spread(number(1.0 / cells)), 0
 
-    return _windows(visit, T)
+    @njit(inline="always")
+    def meet(p: int, x: int, there: Any, total: Any, share: Any, c: int) -> Any:
+        return plus(total, load(word(p, 1) + x, there, T)), share, c
+
+    @njit(inline="always")
+    def finish(p: int, o: int, there: Any, total: Any, share: Any, c: int) -> None:
+        _put(times(total, share), word(p, 0) + o, there, word(p, 5), T)
+
+    return _windows(start, meet, finish, T)
 
 
 def unmean(T: np.dtype) -> Any:
@@ -207,15 +191,17 @@ def unmean(T: np.dtype) -> Any:
     number = T.type
 
     @njit(inline="always")
-    def visit(
-        q: Any, x: int, o: int, there: Any, sheet: int, line: int, cell: int,
-        m1: int, m2: int, m3: int, cut: bool,
-    ) -> None:  # fmt: skip
-        part = times(load(q[1] + o, there, T), spread(number(_share(m1, m2, m3))))
-        for i1 in range(m1):
-            for i2 in range(m2):
-                for i3 in range(m3):
-                    c = x + i1 * sheet + i2 * line + i3 * cell
-                    _put(part, q[0] + c, there, q[5], T)
+    def start(p: int, x: int, o: int, there: Any, cells: int, cut: int) -> Any:
+        share = spread(number(1.0 / cells))
+        return times(load(word(p, 1) + o, there, T), share), 0, 0
 
-    return _windows(visit, T)
+    @njit(inline="always")
+    def meet(p: int, x: int, there: Any, part: Any, b: int, c: int) -> Any:
+        _put(part, word(p, 0) + x, there, word(p, 5), T)
+        return part, b, c
+
+    @njit(inline="always")
+    def finish(p: int, o: int, there: Any, part: Any, b: int, c: int) -> None:
+        pass
+
+    return _windows(start, meet, finish, T)

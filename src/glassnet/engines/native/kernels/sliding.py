@@ -50,7 +50,8 @@ def product(T: np.dtype) -> Any:
             b = word(p, 2) + item * word(p, 9)
             o = word(p, 0) + item * word(p, 10)
             round_ = word(p, 24)
-            for _ in range(word(p, 23)):
+            last = round_ + 64 * word(p, 23)
+            while round_ < last:
                 tile = word(round_, 0)
                 put(block, word(round_, 1))
                 put(block + 48, word(round_, 2))
@@ -63,9 +64,11 @@ def product(T: np.dtype) -> Any:
                 i1, i2, i3 = 0, 0, 0
                 left = n0 * n1 * n2 * n3
                 while left > 0:
-                    for r in range(ROWS):
-                        put(block + _A + 8 * r, at_a)
-                        put(block + _O + 8 * r, at_o)
+                    row = block
+                    while row < block + 8 * ROWS:
+                        put(row + _A, at_a)
+                        put(row + _O, at_o)
+                        row += 8
                         at_a, at_o, i3 = at_a + a3, at_o + o3, i3 + 1
                         if i3 == n3:
                             at_a, at_o, i3, i2 = at_a + a2, at_o + o2, 0, i2 + 1
@@ -73,12 +76,14 @@ def product(T: np.dtype) -> Any:
                                 at_a, at_o, i2, i1 = at_a + a1, at_o + o1, 0, i1 + 1
                                 if i1 == n1:
                                     at_a, at_o, i1 = at_a + a0, at_o + o0, 0
-                    for r in range(left, ROWS):
-                        # A row too many repeats the first one, and goes where nobody looks.
-                        put(block + _A + 8 * r, word(block + _A, 0))
-                        put(block + _O + 8 * r, spare)
-                    call1(tile, block)
                     left -= ROWS
+                    over = left
+                    while over < 0:
+                        # A row too many repeats the first one, and goes where nobody looks.
+                        row, over = row - 8, over + 1
+                        put(row + _A, word(block + _A, 0))
+                        put(row + _O, spare)
+                    call1(tile, block)
             item += together if together else 1
 
     return kernel

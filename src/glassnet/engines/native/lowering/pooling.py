@@ -34,11 +34,24 @@ class _Geometry:
         self.before = (0,) * missing + tuple(lo for lo, _ in op.pairs)
         self.channels = images.shape[-1]
 
-    @property
-    def words(self) -> tuple[int, ...]:
-        return (
-            *self.sizes, *self.counts, *self.pool, *self.strides, *self.before, self.channels,
-        )  # fmt: skip
+    def words(self, size: int) -> list[Any]:
+        """Return the words after the channels, for numbers of so many bytes."""
+        cell = self.channels * size
+        steps = (self.sizes[1] * self.sizes[2] * cell, self.sizes[2] * cell, cell)
+        words: list[Any] = [self.sizes[0] * steps[0], *steps]
+        for axis, count in enumerate(self.counts):
+            places = self.places(axis, steps[axis])
+            words += [24 * count, Table(tuple(places))]
+        return words
+
+    def places(self, axis: int, step: int) -> list[int]:
+        """Return for each place its first cell in the image, their number, what is cut off."""
+        found: list[int] = []
+        for place in range(self.counts[axis]):
+            start = place * self.strides[axis] - self.before[axis]
+            first, end = max(start, 0), min(start + self.pool[axis], self.sizes[axis])
+            found += [first * step, end - first, int(start < 0)]
+        return found
 
     @property
     def real(self) -> bool:
@@ -85,7 +98,8 @@ def _emit(
         f"pooling.{kernel}:{out.dtype.str[1:]}",
         [
             *(out, *given, *[0] * (3 - len(given))),
-            *(out.shape[0], int(add), clear, Table(geometry.words)),
+            *(out.shape[0], int(add), clear, geometry.channels),
+            *geometry.words(out.dtype.itemsize),
         ],
         writes=[out],
         reads=given,
