@@ -152,6 +152,17 @@ but = _binary(lambda builder, a, b: builder.and_(a, builder.not_(b)))
 
 
 @intrinsic  # type: ignore[untyped-decorator]
+def fused(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
+    """Return a·b + c, in one instruction where the machine has it."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        x, y, z = arguments
+        return builder.fadd(builder.fmul(x, y, flags=("contract",)), z, flags=("contract",))
+
+    return a(a, b, c), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
 def where(typingctx: Any, mask: Any, a: Any, b: Any) -> Any:
     """Return a where the mask holds, else b."""
 

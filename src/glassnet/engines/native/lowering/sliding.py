@@ -270,6 +270,29 @@ def _offsets(sizes: Three, steps: Three) -> list[int]:
     return [int(np.dot(cell, steps)) for cell in np.ndindex(*sizes)]
 
 
+# --- one filter for each channel ------------------------------------------------------------------
+def _depthwise(
+    builder: Builder, kernel: str, motion: _Motion, arrays: Sequence[Value],
+    image: Value, places: Value, cells: Three, *, clear: bool,
+) -> None:  # fmt: skip
+    """Add a kernel of `depthwise`, with the arrays in its order."""
+    step, steps = _steps(image)
+    out = arrays[0]
+    offsets = _offsets(cells, _times(motion.dilation, steps))
+    builder.emit(
+        f"depthwise.{kernel}:{out.dtype.str[1:]}",
+        [
+            *(*arrays, int(not clear), out.nbytes, image.shape[0], image.shape[-1]),
+            *(step, _steps(places)[0], *_three(places)),
+            *(*_times(motion.strides, steps), len(offsets), Table(tuple(offsets))),
+        ],
+        writes=[out],
+        reads=list(arrays[1:]),
+        operations=2 * places.size * len(offsets),
+        note="one filter for each channel",
+    )
+
+
 # --- the three ------------------------------------------------------------------------------------
 @lowers(Convolution, accumulates=True)
 def _(builder: Builder, op: Convolution, out: Value, x: Value, kernel: Value) -> bool | None:
@@ -278,6 +301,10 @@ def _(builder: Builder, op: Convolution, out: Value, x: Value, kernel: Value) ->
     motion = _Motion.of(op)
     x, kernel = _padded(builder, x, motion), builder.contiguous(kernel)
     size, cells, (channels, filters) = x.dtype.itemsize, _cells(kernel), kernel.shape[-2:]
+    if channels == 1 and filters == motion.groups > 1:
+        clear = not builder.accumulating
+        _depthwise(builder, "forward", motion, [out, x, kernel], x, out, cells, clear=clear)
+        return None
     image, steps = _steps(x)
     image_out, steps_out = _steps(out)
     pitch, columns = filters * size, filters // motion.groups
@@ -308,10 +335,27 @@ def _(
         return False
     motion = _Motion.of(op)
     g, kernel = builder.contiguous(g), builder.contiguous(kernel)
-    size, cells, (channels, filters) = g.dtype.itemsize, _cells(kernel), kernel.shape[-2:]
+    cells, (channels, filters) = _cells(kernel), kernel.shape[-2:]
     wide = out
     if not motion.bare:
         wide = builder.temporary((out.shape[0], *motion.wide(_three(out)), out.shape[-1]), g.dtype)
+    direct = wide is out
+    clear = not (direct and builder.accumulating)
+    if channels == 1 and filters == motion.groups > 1:
+        _depthwise(builder, "by_input", motion, [wide, kernel, g], wide, g, cells, clear=clear)
+    else:
+        _spread(builder, motion, wide, g, kernel, clear=clear)
+    if not direct:
+        pairs = [(-lo, -hi) for lo, hi in motion.pairs]
+        _region(builder, out, wide, pairs, add=builder.accumulating)
+    return None
+
+
+def _spread(
+    builder: Builder, motion: _Motion, wide: Value, g: Value, kernel: Value, *, clear: bool
+) -> None:
+    """Add the product of g with the kernel turned over, each place to its window."""
+    size, cells, (channels, filters) = g.dtype.itemsize, _cells(kernel), kernel.shape[-2:]
     # Cells beside each other are columns of one product, where their channels lie together.
     beside = cells[2] if motion.groups == 1 and motion.dilation[2] == 1 else 1
     columns, terms = beside * channels, filters // motion.groups
@@ -337,13 +381,7 @@ def _(
         motion.groups, (terms * size, len(met) * terms * pitch, channels * size),
     )  # fmt: skip
     operations = 2 * g.size * prod(cells) * channels
-    direct = wide is out
-    clear = not (direct and builder.accumulating)
     product.emit(builder, clear=clear, stores=False, operations=operations)
-    if not direct:
-        pairs = [(-lo, -hi) for lo, hi in motion.pairs]
-        _region(builder, out, wide, pairs, add=builder.accumulating)
-    return None
 
 
 def _turned(builder: Builder, kernel: Value, columns: int, groups: int) -> Value:
@@ -368,8 +406,12 @@ def _(builder: Builder, op: KernelCorrelation, out: Value, x: Value, g: Value) -
     motion = _Motion.of(op)
     x, g = _padded(builder, x, motion), builder.contiguous(g)
     size, cells, (channels, filters) = x.dtype.itemsize, _cells(out), out.shape[-2:]
+    if channels == 1 and filters == motion.groups > 1:
+        clear = not builder.accumulating
+        _depthwise(builder, "by_kernel", motion, [out, x, g], x, g, cells, clear=clear)
+        return None
     image, steps = _steps(x)
-    image_g, steps_g = _steps(g)
+    image_g = _steps(g)[0]
     step, pitch, columns = motion.strides[2] * steps[2], filters * size, filters // motion.groups
     lines = _three(g)
     met = _offsets((*lines[:2], 1), _times(motion.strides, steps))
