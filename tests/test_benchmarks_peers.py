@@ -125,7 +125,7 @@ def test_report_is_written_between_its_markers(tmp_path: Path) -> None:
     assert text.startswith("before\n<!-- first calls: begin -->")
     assert text.endswith("<!-- first calls: end -->\nafter\n")
     assert "old" not in text
-    assert "| glassnet |  | 3.00 | 2.00 | 1.00 | 0 |" in text
+    assert "| glassnet |  | 3.00 | 2.00 | 1.00 |  |" in text
 
 
 def test_numbers_keep_three_digits() -> None:

@@ -21,7 +21,10 @@ Array = np.ndarray
 
 @dataclass
 class Calls:
-    """Seconds a call of each round (a median of many calls), and the most memory in bytes."""
+    """Seconds a call of each round (a median of many calls), and the most memory in bytes.
+
+    The memory is 0 where training failed.
+    """
 
     peer: str
     setting: str
@@ -94,8 +97,11 @@ def measure_calls(names: Iterable[str], rounds: int, say: Callable[[str], None])
                 calls.rounds.append(handle.ask("predict", calls=count)["seconds"])
         for handle, calls, _ in ready:
             wanted = reference_losses(work, PEERS[calls.peer].adam)
-            handle.ask("prepare", row=ROW, wanted=wanted, tolerance=TOLERANCE)
-            calls.memory = handle.ask("memory")["bytes"]
+            try:
+                handle.ask("prepare", row=ROW, wanted=wanted, tolerance=TOLERANCE)
+                calls.memory = handle.ask("memory")["bytes"]
+            except PeerFailed as failure:
+                say(f"memory: {failure}")
             say(f"predict: {calls.peer} {1e6 * calls.median:.1f} µs")
     finally:
         for handle, _, _ in ready:

@@ -156,7 +156,7 @@ def calls(found: list[Calls]) -> str:
     lines = [
         [PEERS[one.peer].title, one.setting, microseconds(one.median),
          microseconds(one.over(bare)) if bare else "", f"{one.times(ours):.2f}" if ours else "",
-         f"{one.memory / 1e6:.0f}"]
+         f"{one.memory / 1e6:.0f}" if one.memory else ""]
         for one in found
     ]  # fmt: skip
     head = ["", "setting", "µs a call", "over the bare arithmetic, µs", "times ours",
@@ -178,7 +178,8 @@ def starts(imports: dict[str, float], lazy: bool, found: list[Start]) -> str:
         by = {(s.row, s.steps, s.epochs, s.engine, s.cache): s for s in found}
         return [
             [f"{row}: {epochs:,} epoch{'s' * (epochs > 1)} of {steps} step{'s' * (steps > 1)}",
-             *(of(by[row, steps, epochs, *column]) for column in columns)]
+             *(of(by[key]) if (key := (row, steps, epochs, *column)) in by else ""
+               for column in columns)]
             for row, steps, epochs in rows
         ]  # fmt: skip
 
