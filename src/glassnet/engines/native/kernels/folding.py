@@ -16,12 +16,15 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from glassnet.engines.native.kernels import lanes
-from glassnet.engines.native.kernels.lanes import WORD, Lanes, has_masks, lanes_of
+from glassnet.engines.native.kernels.arrays import (
+    WORD,
+    Array,
+    first_lanes,
+    has_masks,
+    lanes_of,
+)
+from glassnet.engines.native.kernels.lanes import Lanes, everywhere, llvm_type
 from glassnet.engines.native.kernels.primitives import numba_type
-
-Array = lanes._Array
-"""Entries at an address, read and written as ``Lanes``."""
 
 _BLOCK = 8192
 """The entries that are folded in one go: rounding of long sums grows slowly."""
@@ -59,11 +62,8 @@ def spread(number: Lanes, count: int) -> Lanes:
     """Return a number in every lane."""
     if count == 1:
         return number
-    builder, kind = number.builder, ir.VectorType(number.value.type, count)
-    first = ir.Constant(ir.IntType(32), 0)
-    one = builder.insert_element(ir.Constant(kind, ir.Undefined), number.value, first)
-    places = ir.Constant(ir.VectorType(ir.IntType(32), count), [0] * count)
-    return Lanes(builder, builder.shuffle_vector(one, one, places), number.dtype)
+    made = everywhere(number.builder, number.value, count)
+    return Lanes(number.builder, made, number.dtype)
 
 
 def joined(fold: Fold, vector: Lanes) -> Lanes:
@@ -122,7 +122,7 @@ def apart(name: str, write: Callable[..., Any], count: int, dtype: np.dtype | No
     def made_in(module: Any) -> Any:
         made = module.globals.get(name)
         if made is None:
-            returned = ir.VoidType() if dtype is None else lanes.llvm_type(dtype)
+            returned = ir.VoidType() if dtype is None else llvm_type(dtype)
             made = ir.Function(module, ir.FunctionType(returned, [WORD] * count), name)
             made.linkage = "internal"
             made.attributes.add("noinline")
@@ -136,7 +136,7 @@ def apart(name: str, write: Callable[..., Any], count: int, dtype: np.dtype | No
         found = builder.call(made_in(builder.module), words)
         return context.get_dummy_value() if dtype is None else found
 
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def call(typingctx: Any, *words: Any) -> Any:
         return kind(types.StarArgTuple([types.int64] * count)), generate
 
@@ -186,7 +186,7 @@ def sweep(
     if has_masks(dtypes):
 
         def some(index: Any, held: list[Any]) -> list[Any]:
-            mask = lanes._first(builder, builder.sub(n, index), count)
+            mask = first_lanes(builder, builder.sub(n, index), count)
             return work.step(index, count, held, mask)
 
         held = loop(builder, whole, n, WORD(count), held, some)
@@ -209,12 +209,12 @@ class _Sweep:
     def starts(self, count: int) -> list[Any]:
         """The terms' neutral elements; the formula is asked once for the dtypes."""
         probe = [
-            Lanes(self.builder, ir.Constant(lanes.llvm_type(a.stored), None), a.stored)
+            Lanes(self.builder, ir.Constant(llvm_type(a.stored), None), a.stored)
             for a in self.reads
         ]
         terms = list(self.formula(*probe))[1 if self.write else 0 :]
         self.dtypes = [t.dtype for t in terms]
-        kinds = [lanes.llvm_type(d, count) for d in self.dtypes]
+        kinds = [llvm_type(d, count) for d in self.dtypes]
         return [
             Lanes(self.builder, ir.Constant(kind, None), d).constant(f.start(d)).value
             for f, d, kind in zip(self.folds, self.dtypes, kinds, strict=True)
@@ -273,7 +273,7 @@ def fold_line(fold: Fold, S: np.dtype, D: np.dtype) -> Any:
 
 def _line(builder: Any, fold: Fold, address: Any, n: Any, S: np.dtype, D: np.dtype) -> Lanes:
     """Entries side by side, in blocks."""
-    start = Lanes(builder, ir.Constant(lanes.llvm_type(D), None), D).constant(fold.start(D))
+    start = Lanes(builder, ir.Constant(llvm_type(D), None), D).constant(fold.start(D))
 
     def block(i: Any, sums: list[Any]) -> list[Any]:
         rest = builder.sub(n, i)
@@ -308,7 +308,7 @@ def _write_rows(builder: Any, fold: Fold, S: np.dtype, D: np.dtype, *words: Any)
         def body(index: Any, held: list[Any]) -> list[Any]:
             mask = None
             if masked and vectors == 1:
-                mask = lanes._first(builder, builder.sub(width, index), lanes_each)
+                mask = first_lanes(builder, builder.sub(width, index), lanes_each)
             places = [builder.add(index, WORD(u * lanes_each)) for u in range(vectors)]
 
             def read(place: Any) -> list[Lanes]:

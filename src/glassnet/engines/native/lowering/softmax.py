@@ -14,7 +14,6 @@ from glassnet.ops.softmax import LogSoftmax, LogSumExp, OneHot, Softmax
 Axes = tuple[int | None, ...]
 Shapes = tuple[tuple[int, ...], ...]
 
-_CHUNK = 1024
 _COST = 12
 """Operations of an exponential and what belongs to it, about."""
 
@@ -31,18 +30,8 @@ def normalise(builder: Builder, op: Softmax | LogSoftmax, out: Value, value: Val
     order = _order(value.shape, op.axis)
     straight = order == tuple(range(len(order)))
     made = out if straight else builder.temporary((rows, n), out.dtype)
-    scratch: list[Value] = []
-    if isinstance(op, LogSoftmax):
-        scratch = [builder.scratch((max(_CHUNK, n) + _CHUNK) * out.dtype.itemsize)]
-    builder.emit(
-        f"softmax.{op.name}:{out.dtype.str[1:]}",
-        [made, source, rows, n, step, *scratch],
-        writes=[made],
-        reads=[source],
-        operations=_COST * value.size,
-        scratch=scratch,
-        note=op.name,
-    )
+    size = out.dtype.itemsize
+    _emit(builder, op.name, made, source, (rows, n, n * size, step))
     if not straight:
         shape = tuple(value.shape[a] for a in order)
         turned = out.viewed(shape, tuple(out.strides[a] for a in order))
@@ -69,7 +58,7 @@ def cross_entropy(
         return False
     if logits.size:
         *_, step, rows = rows_over(builder, targets, (op.axis,))
-        _fold(builder, "cross_entropy", out, logits, (op.axis,), (rows, step))
+        _fold(builder, "cross_entropy", out, logits, (op.axis,), rows, step)
     return None
 
 
@@ -82,8 +71,8 @@ def sparse_cross_entropy(
         return False
     if logits.size:
         numbers = builder.contiguous(labels)
-        name = f"sparse_cross_entropy:{out.dtype.str[1:]}:{labels.dtype.str[1:]}"
-        _fold(builder, name, out, logits, (op.axis,), (numbers,))
+        step = numbers.dtype.itemsize
+        _fold(builder, "sparse_cross_entropy", out, logits, (op.axis,), numbers, step)
     return None
 
 
@@ -138,19 +127,34 @@ def _fold(
     out: Value,
     value: Value,
     axes: tuple[int, ...],
-    more: tuple[Value | int, ...] = (),
+    more: Value | None = None,
+    step_of_more: int = 0,
 ) -> None:
-    """Emit a kernel that makes one number of each row, and needs room for some rows."""
+    """Emit a kernel that makes one number of each row."""
     rows, n, step, source = rows_over(builder, value, axes)
-    scratch = builder.scratch((2 * max(_CHUNK, n) + _CHUNK) * out.dtype.itemsize)
+    steps = (rows, n, out.dtype.itemsize, step)
+    _emit(builder, name, out, source, steps, more, step_of_more)
+
+
+def _emit(
+    builder: Builder,
+    name: str,
+    out: Value,
+    source: Value,
+    sizes: tuple[int, int, int, int],
+    more: Value | None = None,
+    step_of_more: int = 0,
+) -> None:
+    codes = [source.dtype.str[1:]]
+    if more is not None and more.dtype != source.dtype:
+        codes.append(more.dtype.str[1:])
     builder.emit(
-        f"softmax.{name}" if ":" in name else f"softmax.{name}:{out.dtype.str[1:]}",
-        [out, source, rows, n, step, scratch, *more],
+        ":".join([f"softmax.{name}", *codes]),
+        [out, source, *sizes, 0 if more is None else more, step_of_more],
         writes=[out],
-        reads=[source, *(m for m in more if isinstance(m, Value))],
-        operations=_COST * value.size,
-        scratch=[scratch],
-        note=name.split(":")[0],
+        reads=[source] if more is None else [source, more],
+        operations=_COST * source.size,
+        note=name,
     )
 
 
