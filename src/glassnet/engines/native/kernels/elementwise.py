@@ -13,10 +13,14 @@ from typing import Any
 import numpy as np
 
 from glassnet.engines.native.kernels import error_function, formulas
-from glassnet.engines.native.kernels.lanes import BOOL, INTEGER, Lanes, each
+from glassnet.engines.native.kernels.arrays import each
+from glassnet.engines.native.kernels.lanes import BOOL, INTEGER, Lanes
 from glassnet.engines.native.kernels.primitives import view
+from glassnet.engines.native.kernels.runs import move, spread
 
 ARGUMENTS = 5
+FEW = 32
+"""Up to so many entries a copy is made one by one."""
 Template = Callable[..., Any]
 
 
@@ -261,33 +265,42 @@ def finite(T: np.dtype) -> Any:
 
 def periodic(T: np.dtype) -> Any:
     """dst[i] = a[(b + i) % c]: rows of c entries, from entry b on."""
+    size = T.itemsize
 
     def kernel(dst: int, a: int, b: int, c: int, n: int) -> None:
-        to, source = view(dst, n, T), view(a, c, T)
-        place = b % c
-        for i in range(min(n, c)):
-            to[i] = source[place]
-            place = place + 1 if place + 1 < c else 0
-        done = c
+        start = b % c
+        if n <= FEW:
+            to, source = view(dst, n, T), view(a, c, T)
+            for i in range(n):
+                to[i] = source[start]
+                start = start + 1 if start + 1 < c else 0
+            return
+        done = min(c - start, n)
+        move(dst, a + start * size, done * size)
+        more = min(start, n - done)
+        move(dst + done * size, a, more * size)
+        done += more
         while done < n:  # what stands there already is repeated, twice as much each time
-            for i in range(min(done, n - done)):
-                to[done + i] = to[i]
-            done += done
+            more = min(done, n - done)
+            move(dst + done * size, dst, more * size)
+            done += more
 
     return kernel
 
 
 def repeated(T: np.dtype) -> Any:
     """dst[i] = a[(b + i) // c]: each entry of a column c times, from place b on."""
+    size = T.itemsize
+    put, step = spread(T)
 
     def kernel(dst: int, a: int, b: int, c: int, n: int) -> None:
-        to, source = view(dst, n, T), view(a, (b + n) // c + 1, T)
-        row, done = b // c, 0
+        row, i = b // c, 0
         stop = (row + 1) * c - b
-        while done < n:
-            value = source[row]
-            for i in range(done, min(stop, n)):
-                to[i] = value
-            row, done, stop = row + 1, stop, stop + c
+        while i < n:
+            # What is put beyond the run belongs to the next ones, which come and write over it.
+            while i < min(stop, n):
+                put(dst + i * size, a + row * size, n - i)
+                i += step
+            row, i, stop = row + 1, stop, stop + c
 
     return kernel

@@ -1,7 +1,7 @@
 """Mathematical functions of one float for compiled Python: ``exp(x)`` within a kernel's loop.
 
 They are the formulas, so a loop over them is vectorised. A loop from arrays to an array with
-nothing else in it is better made by ``lanes.each``.
+nothing else in it is better made by ``arrays.each``.
 """
 
 from glassnet.engines.native.kernels import error_function, formulas
