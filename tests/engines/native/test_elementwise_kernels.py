@@ -62,6 +62,7 @@ def test_what_is_refused() -> None:
     assert element_kernel(OPS["checked_index"](), [integer], integer) is None
     assert element_kernel(OPS["power"](), [integer, integer], integer) is None
     assert element_kernel(OPS["exp"](), [half], half) is None
+    assert element_kernel(OPS["add"](), [integer, single], single) is None
     assert element_kernel(OPS["cast"]("float16"), [single], half) is None
     assert element_kernel(OPS["softmax"]((1,)), [single], single) is None
     assert element_kernel(Clip(0.0, 1.0), [single], single) is None  # its bounds are operands

@@ -44,7 +44,7 @@ NATIVE: dict[type[Op], frozenset[str]] = {
 """The ops with a kernel, and the dtypes of their (last) operand that it is made for.
 
 Left out on purpose: integers to a power, where a negative exponent raises; checked indices, which
-raise as well; float16.
+raise as well; float16; operands of several dtypes.
 """
 COPIES = (r.Identity, r.StopGradient)
 
@@ -69,7 +69,8 @@ def element_kernel(op: Op, inputs: Sequence[np.dtype], output: np.dtype) -> str 
     made_for = NATIVE.get(type(op))
     if made_for is None or not codes or codes[-1] not in made_for or code(output) not in ALL:
         return None
-    if constants(op) and len(codes) != 1 + len(constants(op)):
+    operands = codes[1:] if isinstance(op, c.Where) else codes
+    if len(set(operands)) > 1 or (constants(op) and len(codes) != 1 + len(constants(op))):
         return None
     name = "copy" if isinstance(op, COPIES) else op.name
     return ":".join([f"elementwise.{name}", *codes, code(output)])
