@@ -28,3 +28,117 @@ def one_hot(L: np.dtype, D: np.dtype) -> Any:
                     to[(o * classes + label) * inner + i] = one
 
     return kernel
+
+
+def pick(T: np.dtype, L: np.dtype) -> Any:
+    """``[out, in, lead, count, tail, lead stride, k, (indices, size, stride) × k]``.
+
+    The input is (lead, picked axes, tail) with ``tail`` entries side by side; for each of k picked
+    axes there are ``count`` indices, the axis's size and its stride. out is row-major
+    (lead, count, tail). Negative indices count from the end; one out of range gives NaN.
+    """
+    size, nan = T.itemsize, T.type(np.nan)
+
+    def kernel(p: int) -> None:
+        q = words(p)
+        count, tail, out = q[3], q[4], q[0]
+        for o in range(q[2]):
+            for c in range(count):
+                place, known = q[1] + o * q[5], True
+                for a in range(7, 7 + 3 * q[6], 3):
+                    index, limit = np.int64(view(q[a], count, L)[c]), q[a + 1]
+                    index += limit if index < 0 else 0
+                    known = known and 0 <= index < limit
+                    place += index * q[a + 2]
+                to = view(out, tail, T)
+                if known:
+                    row = view(place, tail, T)
+                    for j in range(tail):
+                        to[j] = row[j]
+                else:
+                    for j in range(tail):
+                        to[j] = nan
+                out += tail * size
+
+    return kernel
+
+
+def add_at(T: np.dtype, L: np.dtype) -> Any:
+    """``[out, in, lead, count, tail, lead stride, k, (indices, size, stride) × k]``.
+
+    Adds the rows of the input, row-major (lead, count, tail), to the rows of out that the indices
+    name, one after another; ``pick`` reversed. Rows with an index out of range are left out.
+    """
+    size = T.itemsize
+
+    def kernel(p: int) -> None:
+        q = words(p)
+        count, tail, source = q[3], q[4], q[1]
+        for o in range(q[2]):
+            for c in range(count):
+                place, known = q[0] + o * q[5], True
+                for a in range(7, 7 + 3 * q[6], 3):
+                    index, limit = np.int64(view(q[a], count, L)[c]), q[a + 1]
+                    index += limit if index < 0 else 0
+                    known = known and 0 <= index < limit
+                    place += index * q[a + 2]
+                if known:
+                    to, row = view(place, tail, T), view(source, tail, T)
+                    for j in range(tail):
+                        to[j] += row[j]
+                source += tail * size
+
+    return kernel
+
+
+def pick_along(T: np.dtype, L: np.dtype) -> Any:
+    """``[out, in, indices, outer, count, inner, size]``: out[o, c, i] = in[o, indices[o, c, i], i].
+
+    All are row-major; out and the indices are (outer, count, inner), the input has ``size`` in the
+    middle. Negative indices count from the end; one out of range gives NaN.
+    """
+    nan = T.type(np.nan)
+
+    def kernel(p: int) -> None:
+        q = words(p)
+        outer, count, inner, limit = q[3], q[4], q[5], q[6]
+        total = outer * count * inner
+        to, indices = view(q[0], total, T), view(q[2], total, L)
+        source = view(q[1], outer * limit * inner, T)
+        at = 0
+        for o in range(outer):
+            for _ in range(count):
+                for i in range(inner):
+                    index = np.int64(indices[at])
+                    index += limit if index < 0 else 0
+                    known = 0 <= index < limit
+                    to[at] = source[(o * limit + index) * inner + i] if known else nan
+                    at += 1
+
+    return kernel
+
+
+def add_along(T: np.dtype, L: np.dtype) -> Any:
+    """``[out, in, indices, outer, count, inner, size]``: out[o, indices[…], i] += in[o, c, i].
+
+    All are row-major; the input and the indices are (outer, count, inner), out has ``size`` in the
+    middle; ``pick_along`` reversed. Entries with an index out of range are left out.
+    """
+
+    def kernel(p: int) -> None:
+        q = words(p)
+        outer, count, inner, limit = q[3], q[4], q[5], q[6]
+        total = outer * count * inner
+        source, indices = view(q[1], total, T), view(q[2], total, L)
+        to = view(q[0], outer * limit * inner, T)
+        at = 0
+        for o in range(outer):
+            for _ in range(count):
+                for i in range(inner):
+                    index = np.int64(indices[at])
+                    index += limit if index < 0 else 0
+                    if 0 <= index < limit:
+                        to[(o * limit + index) * inner + i] += source[at]
+                    at += 1
+
+    return kernel

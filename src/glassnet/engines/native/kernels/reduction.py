@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numba import njit
 
 from glassnet.engines.native.kernels.folding import (
     MAXIMUM,
@@ -23,7 +24,7 @@ from glassnet.engines.native.kernels.folding import (
     fold_line,
     fold_rows,
 )
-from glassnet.engines.native.kernels.primitives import stack, words
+from glassnet.engines.native.kernels.primitives import stack, view, words
 
 ARGUMENTS = 1
 
@@ -150,5 +151,44 @@ def _across(fold: Fold, S: np.dtype, D: np.dtype) -> Any:
                     fold_out(to, to, 2, strip - to, inner)
                 else:
                     fold_out(to, strip, 1, 0, inner)
+
+    return kernel
+
+
+# --- running ----------------------------------------------------------------------------------
+def running_sum(S: np.dtype, D: np.dtype) -> Any:
+    """The sums so far, in D. Words: see ``_running``."""
+    return _running(lambda a, b: a + b, S, D)
+
+
+def running_product(S: np.dtype, D: np.dtype) -> Any:
+    """The products so far, in D. Words: see ``_running``."""
+    return _running(lambda a, b: a * b, S, D)
+
+
+def _running(of_two: Any, S: np.dtype, D: np.dtype) -> Any:
+    """``[out, in, outer, rows, inner, outer stride, row stride, inner stride, from end]``.
+
+    What is combined of the rows so far; out is row-major (outer, rows, inner).
+    """
+    combine, cast = njit(inline="always")(of_two), D.type
+
+    def kernel(p: int) -> None:
+        q = words(p)
+        outer, rows, inner, back = q[2], q[3], q[4], q[8]
+        by_row = -q[6] if back else q[6]
+        to = view(q[0], outer * rows * inner, D)
+        for o in range(outer):
+            for i in range(inner):
+                place, at, step = q[1] + o * q[5] + i * q[7], o * rows * inner + i, inner
+                if back:
+                    place, at = place - (rows - 1) * by_row, at + (rows - 1) * inner
+                    step = -inner
+                total = cast(view(place, 1, S)[0])
+                to[at] = total
+                for _ in range(1, rows):
+                    place, at = place + by_row, at + step
+                    total = combine(total, cast(view(place, 1, S)[0]))
+                    to[at] = total
 
     return kernel

@@ -6,7 +6,7 @@ from glassnet.engines.native.lowering.base import Builder, lowers, slices
 from glassnet.engines.native.lowering.movement import merged_axes
 from glassnet.engines.native.lowering.reduction import supported
 from glassnet.engines.native.memory import Value
-from glassnet.ops.ordering import ArgMax, ArgMin
+from glassnet.ops.ordering import ArgMax, ArgMin, ArgSort, TopK
 
 Axes = tuple[int | None, ...]
 Shapes = tuple[tuple[int, ...], ...]
@@ -57,3 +57,38 @@ def slice_place(op: ArgMax, out: tuple[int, ...], shapes: Shapes, axes: Axes) ->
     if axis is None or axis == op.axis:
         return None
     return axis if op.keepdims else axis - (axis > op.axis)
+
+
+# --- sorting ----------------------------------------------------------------------------------
+@lowers(ArgSort, TopK)
+def sort(builder: Builder, op: ArgSort | TopK, out: Value, value: Value) -> bool | None:
+    """The places in order along an axis, or the first k of them."""
+    if not supported(value.dtype):
+        return False
+    if out.size:
+        axis = op.axis if isinstance(op, ArgSort) else len(value.shape) - 1
+        source, sizes = three_axes(builder, value, axis)
+        n = value.shape[axis]
+        scratch = builder.scratch(24 * n)
+        builder.emit(
+            f"ordering.{op.name}:{code_of(value.dtype)}",
+            [out, source, *sizes, scratch, op.k if isinstance(op, TopK) else n],
+            writes=[out],
+            reads=[source],
+            operations=value.size * n.bit_length(),
+            scratch=[scratch],
+            note=op.name,
+        )
+    return None
+
+
+@slices(ArgSort)
+def slice_sort(op: ArgSort, out: tuple[int, ...], shapes: Shapes, axes: Axes) -> int | None:
+    """Another axis than the op's."""
+    return None if axes[0] == op.axis else axes[0]
+
+
+@slices(TopK)
+def slice_top(op: TopK, out: tuple[int, ...], shapes: Shapes, axes: Axes) -> int | None:
+    """Another axis than the last."""
+    return None if axes[0] == len(out) - 1 else axes[0]

@@ -27,15 +27,32 @@ def normalise(builder: Builder, op: Softmax | LogSoftmax, out: Value, value: Val
     if value.size == 0:
         return None
     rows, n, step, source = rows_over(builder, value, op.axis)
-    order = _order(value.shape, op.axis)
-    straight = order == tuple(range(len(order)))
-    made = out if straight else builder.temporary((rows, n), out.dtype)
+    made = _straight(builder, out, op.axis, (rows, n))
     size = out.dtype.itemsize
     _emit(builder, op.name, made, source, (rows, n, n * size, step))
-    if not straight:
-        shape = tuple(value.shape[a] for a in order)
-        turned = out.viewed(shape, tuple(out.strides[a] for a in order))
-        move(builder, turned, made.reshaped(shape), whole=out)
+    _turn_back(builder, out, made, op.axis)
+    return None
+
+
+@lowers(Sparsemax)
+def sparsemax(builder: Builder, op: Sparsemax, out: Value, value: Value) -> bool | None:
+    """The probabilities nearest to x."""
+    if not _computed(value):
+        return False
+    if value.size:
+        rows, n, step, source = rows_over(builder, value, (op.axis,))
+        made = _straight(builder, out, (op.axis,), (rows, n))
+        scratch = builder.scratch(24 * n)
+        builder.emit(
+            f"ordering.sparsemax:{out.dtype.str[1:]}",
+            [made, source, rows, n, step, scratch],
+            writes=[made],
+            reads=[source],
+            operations=value.size * n.bit_length(),
+            scratch=[scratch],
+            note="sparsemax",
+        )
+        _turn_back(builder, out, made, (op.axis,))
     return None
 
 
@@ -119,6 +136,20 @@ def rows_over(builder: Builder, value: Value, axes: tuple[int, ...]) -> tuple[in
 def _order(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
     """The axes with those of the rows behind the others."""
     return (*(a for a in range(len(shape)) if a not in axes), *sorted(axes))
+
+
+def _straight(builder: Builder, out: Value, axes: tuple[int, ...], shape: tuple[int, ...]) -> Value:
+    """Where rows over axes are written: to ``out``, or to what ``_turn_back`` copies there."""
+    order = _order(out.shape, axes)
+    return out if order == tuple(sorted(order)) else builder.temporary(shape, out.dtype)
+
+
+def _turn_back(builder: Builder, out: Value, made: Value, axes: tuple[int, ...]) -> None:
+    if made is not out:
+        order = _order(out.shape, axes)
+        shape = tuple(out.shape[a] for a in order)
+        turned = out.viewed(shape, tuple(out.strides[a] for a in order))
+        move(builder, turned, made.reshaped(shape), whole=out)
 
 
 def _fold(
