@@ -36,7 +36,7 @@ class Vector(types.Type):
 
 
 @register_model(Vector)
-class _Model(models.PrimitiveModel):  # type: ignore[misc]
+class _Model(models.PrimitiveModel):
     def __init__(self, manager: Any, kind: Vector) -> None:
         super().__init__(manager, kind, kind.kind)
 
@@ -56,9 +56,7 @@ def _spread(builder: Any, value: Any, count: int) -> Any:
 def _first(builder: Any, kind: Vector, count: Any) -> Any:
     """Return the mask of the first ``count`` lanes."""
     narrow = builder.trunc(count, _SHORT)
-    places = ir.Constant(
-        ir.VectorType(_SHORT, kind.lanes), [_SHORT(i) for i in range(kind.lanes)]
-    )
+    places = ir.Constant(ir.VectorType(_SHORT, kind.lanes), [_SHORT(i) for i in range(kind.lanes)])
     return builder.icmp_signed("<", places, _spread(builder, narrow, kind.lanes))
 
 
@@ -72,7 +70,7 @@ def _masked(builder: Any, what: str, kind: Vector, result: Any, arguments: list[
     return builder.call(function, arguments)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def lanes(typingctx: Any, count: Any, dtype: Any) -> Any:
     """Return the mask of the first ``count`` lanes of a vector."""
     kind = _of(dtype.dtype)
@@ -83,7 +81,7 @@ def lanes(typingctx: Any, count: Any, dtype: Any) -> Any:
     return kind.mask(types.int64, dtype), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def load(typingctx: Any, address: Any, mask: Any, dtype: Any) -> Any:
     """Return the numbers at an address where the mask holds, and zeros elsewhere."""
     kind = _of(dtype.dtype)
@@ -96,7 +94,7 @@ def load(typingctx: Any, address: Any, mask: Any, dtype: Any) -> Any:
     return kind(types.int64, mask, dtype), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def store(typingctx: Any, vector: Any, address: Any, mask: Any) -> Any:
     """Write the numbers of a vector to an address where the mask holds."""
 
@@ -110,7 +108,7 @@ def store(typingctx: Any, vector: Any, address: Any, mask: Any) -> Any:
     return types.void(vector, types.int64, mask), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def spread(typingctx: Any, number: Any) -> Any:
     """Return a vector with a number in each lane."""
     kind = _of(number)
@@ -122,7 +120,7 @@ def spread(typingctx: Any, number: Any) -> Any:
 
 
 def _binary(write: Any, truth: bool = False) -> Any:
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def operation(typingctx: Any, a: Any, b: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             return write(builder, *arguments)
@@ -151,7 +149,7 @@ but = _binary(lambda builder, a, b: builder.and_(a, builder.not_(b)))
 """``but(p, q)``: where p holds and q doesn't."""
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def fused(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
     """Return a·b + c, in one instruction where the machine has it."""
 
@@ -162,7 +160,7 @@ def fused(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
     return a(a, b, c), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def where(typingctx: Any, mask: Any, a: Any, b: Any) -> Any:
     """Return a where the mask holds, else b."""
 
@@ -209,7 +207,7 @@ def turn(dtype: Any) -> Any:
             _masked(builder, "store", kind, ir.VoidType(), given)
             to = builder.add(to, pitch)
 
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def turned(
         typingctx: Any, to: Any, pitch: Any, source: Any, step: Any, rows: Any, columns: Any
     ) -> Any:
@@ -227,7 +225,7 @@ def _bytes(builder: Any, address: Any) -> Any:
     return builder.inttoptr(address, ir.IntType(8).as_pointer())
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def clear(typingctx: Any, address: Any, count: Any) -> Any:
     """Fill so many bytes at an address with zeros."""
 
@@ -241,7 +239,7 @@ def clear(typingctx: Any, address: Any, count: Any) -> Any:
     return types.void(types.int64, types.int64), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def copy(typingctx: Any, to: Any, source: Any, count: Any) -> Any:
     """Copy so many bytes; the two places may not overlap."""
 

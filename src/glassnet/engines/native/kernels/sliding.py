@@ -2,7 +2,7 @@
 
 Convolution, its derivative by the input and its derivative by the kernel are all sums of products
 of rows of A with the rows of B into rows of O, where the rows of A and O are found by strides in
-the images themselves. `glassnet.engines.native.lowering.sliding` says which rows; `tiles` multiplies.
+the images themselves. `glassnet.engines.native.lowering.sliding` says which; `tiles` multiplies.
 """
 
 from __future__ import annotations
@@ -92,10 +92,10 @@ def product(T: np.dtype) -> Any:
 def region(T: np.dtype) -> Any:
     """Images with room around them, or a part of images; whole rows are copied.
 
-    ``[out, in, images, whether to add, sizes of out (1, 2, bytes of a row), sizes of in (1, 2, bytes
-    of a row), offsets (1, 2), bytes from the start of a row of out that are outside, bytes from
-    there that are inside, where these start in a row of in]``: row (i, j) of out is row (i, j) −
-    offset of the input, and zero outside it.
+    ``[out, in, images, whether to add, sizes of out (1, 2, bytes of a row), sizes of in (the same),
+    offsets (1, 2), bytes from the start of a row of out that are outside, bytes from there that are
+    inside, where these start in a row of in]``: row (i, j) of out is row (i, j) − offset of the
+    input, and zero outside it.
     """
     size = T.itemsize
     width = 64 // size
@@ -110,7 +110,7 @@ def region(T: np.dtype) -> Any:
                 for o2 in range(n2):
                     j1, j2 = o1 - word(p, 10), o2 - word(p, 11)
                     at = word(p, 1) + ((i * m1 + j1) * m2 + j2) * row + word(p, 14)
-                    real = 0 <= j1 and j1 < m1 and 0 <= j2 and j2 < m2
+                    real = j1 >= 0 and j1 < m1 and j2 >= 0 and j2 < m2
                     if not add:
                         clear(out, first if real else whole)
                     if real and add:

@@ -149,7 +149,7 @@ class _Tile:
     def repeat(
         self, count: Any, moving: list[Any], sums: list[Any], body: Callable[..., Any]
     ) -> list[Any]:
-        """Write a loop of ``count`` ≥ 1 rounds: what moves, and the sums, go from round to round."""
+        """Write a loop of ``count`` ≥ 1 rounds; what moves and the sums go on to the next round."""
         before = self.builder.basic_block
         head = self.builder.append_basic_block("round")
         after = self.builder.append_basic_block("after")
@@ -186,7 +186,7 @@ class _Tile:
 
 def _tile(width: int) -> Callable[[np.dtype], Any]:
     def template(T: np.dtype) -> Any:
-        @intrinsic  # type: ignore[untyped-decorator]
+        @intrinsic
         def tile(typingctx: Any, p: Any) -> Any:
             def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
                 _Tile(builder, arguments[0], np.dtype(T), width).write_all()

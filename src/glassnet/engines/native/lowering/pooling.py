@@ -94,13 +94,13 @@ def _emit(
         add = not geometry.apart
         clear = out.nbytes // max(out.shape[0], 1)
     given = [builder.contiguous(a) for a in arrays]
+    words: list[Any] = [
+        out, *given, *[0] * (3 - len(given)), out.shape[0], int(add), clear, geometry.channels,
+        *geometry.words(out.dtype.itemsize),
+    ]  # fmt: skip
     builder.emit(
         f"pooling.{kernel}:{out.dtype.str[1:]}",
-        [
-            *(out, *given, *[0] * (3 - len(given))),
-            *(out.shape[0], int(add), clear, geometry.channels),
-            *geometry.words(out.dtype.itemsize),
-        ],
+        words,
         writes=[out],
         reads=given,
         operations=values.size * prod(op.pool),

@@ -19,7 +19,15 @@ from typing import Any
 
 import numpy as np
 
-from glassnet.engines.native.lowering.base import SUM, Builder, Kernel, Table, lowers, slices
+from glassnet.engines.native.lowering.base import SUM, Builder, Table, lowers, slices
+from glassnet.engines.native.lowering.tiling import (
+    Product,
+    Rows,
+    Three,
+    joined,
+    limit_of,
+    passes_of,
+)
 from glassnet.engines.native.memory import Value, row_major
 from glassnet.ops.sliding import (
     Convolution,
@@ -28,12 +36,6 @@ from glassnet.ops.sliding import (
     TransposedConvolution,
 )
 
-Three = tuple[int, ...]
-
-_VECTOR, _WIDTH = 64, 4
-"""Bytes of a vector of a tile, and how many it has at most."""
-_BLOCK = 24 << 10
-"""Bytes of B that one pass reads: with the rows of A they stay in the L1 cache."""
 _TOGETHER = 256 << 10
 """Bytes of images that are taken in one round, so that each pass finds them in the L2 cache."""
 
@@ -76,143 +78,6 @@ def _cells(kernel: Value) -> Three:
     return (1,) * (5 - len(kernel.shape)) + kernel.shape[:-2]
 
 
-# --- chunks and passes ----------------------------------------------------------------------------
-Chunk = tuple[int, int, int]
-"""Offsets in A and in B, and over how many entries both go from there."""
-
-
-def _joined(chunks: Sequence[Chunk], step: int, pitch: int) -> list[Chunk]:
-    """Return the chunks with those joined that follow each other in A and in B."""
-    found: list[Chunk] = []
-    for a, b, n in chunks:
-        if found:
-            a0, b0, n0 = found[-1]
-            if a0 + n0 * step == a and b0 + n0 * pitch == b:
-                found[-1] = (a0, b0, n0 + n)
-                continue
-        found.append((a, b, n))
-    return found
-
-
-def _passes(chunks: Sequence[Chunk], step: int, pitch: int, limit: int) -> list[list[Chunk]]:
-    """Return the chunks in passes of at most ``limit`` entries, long chunks cut."""
-    cut: list[Chunk] = []
-    for a, b, n in chunks:
-        parts = -(-n // limit)
-        ends = [n * i // parts for i in range(parts + 1)]
-        cut += [
-            (a + start * step, b + start * pitch, end - start)
-            for start, end in zip(ends, ends[1:], strict=False)
-        ]
-    total = sum(n for *_, n in cut)
-    even = -(-total // -(-total // limit))
-    found: list[list[Chunk]] = [[]]
-    filled = 0
-    for chunk in cut:
-        if found[-1] and (filled + chunk[2] > limit or filled >= even):
-            found.append([])
-            filled = 0
-        found[-1].append(chunk)
-        filled += chunk[2]
-    return found
-
-
-def _limit(columns: int, size: int) -> int:
-    """Return how many rows of B one pass may read."""
-    width = min(-(-columns * size // _VECTOR), _WIDTH) * _VECTOR
-    return _BLOCK // width
-
-
-def _columns(columns: int, dtype: np.dtype) -> list[tuple[int, int, Kernel]]:
-    """Return the blocks of columns: offset in bytes, entries of the last vector, tile."""
-    lanes = _VECTOR // dtype.itemsize
-    count = -(-columns // lanes)
-    found = []
-    for first in range(0, count, _WIDTH):
-        width = min(_WIDTH, count - first)
-        last = min(columns - (first + width - 1) * lanes, lanes)
-        found.append((first * _VECTOR, last, Kernel(f"tiles.tile{width}:{dtype.str[1:]}")))
-    return found
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """Rows that lie at strides, over four axes, in A and in O."""
-
-    sizes: Three
-    a: Three
-    o: Three
-
-    def joined(self, fixed: int) -> _Rows:
-        """Return the same rows with axes joined where they can be, but for the first ``fixed``."""
-        axes = list(zip(self.sizes, self.a, self.o, strict=True))
-        for i in range(len(axes) - 2, fixed - 1, -1):
-            (n, a, o), (m, b, p) = axes[i], axes[i + 1]
-            if n == 1 or m == 1 or (a == m * b and o == m * p):
-                axes[i : i + 2] = [(n * m, b, p) if m > 1 else (n, a, o)]
-        while len(axes) < 4:
-            axes.insert(fixed, (1, 0, 0))
-        sizes, a, o = zip(*axes, strict=True)
-        return _Rows(sizes, a, o)
-
-    @property
-    def words(self) -> tuple[int, ...]:
-        """The sizes, and the step along each axis after those along the axes behind it."""
-        n, steps = self.sizes, []
-        for i in reversed(range(4)):
-            behind = [n[i + 1] * axis[i + 1] if i < 3 else 0 for axis in (self.a, self.o)]
-            steps += [self.a[i] - behind[0], self.o[i] - behind[1]]
-        return *n, *steps
-
-
-@dataclass(frozen=True)
-class _Product:
-    """A product over windows, as the kernel takes it."""
-
-    out: Value
-    a: Value
-    b: Value
-    rows: _Rows
-    step: int
-    pitch: int
-    columns: int
-    passes: list[tuple[int, list[Chunk]]]
-    """For each pass the offset in O, and its chunks."""
-    items: int
-    together: int
-    item: Three
-    groups: int
-    group: Three
-
-    def emit(self, builder: Builder, *, clear: bool, stores: bool, operations: int) -> None:
-        """Add the instruction; ``clear`` fills O with zeros first, ``stores`` stores at first."""
-        rows, rounds = self.rows.joined(1 if self.together else 0), self.rounds(stores)
-        builder.emit(
-            f"sliding.product:{self.a.dtype.str[1:]}",
-            [
-                *(self.out, self.a, self.b, self.out.nbytes if clear else 0),
-                *(self.step, self.pitch, self.items, self.together, *self.item),
-                *(*rows.words, len(rounds) // 8, Table(tuple(rounds))),
-            ],
-            writes=[self.out],
-            reads=[self.a, self.b],
-            operations=operations,
-            note="product over windows",
-        )
-
-    def rounds(self, stores: bool) -> list[Any]:
-        """Return the words of the rounds: each group, block of columns and pass."""
-        words: list[Any] = []
-        tables = [Table(tuple(n for chunk in chunks for n in chunk)) for _, chunks in self.passes]
-        for g in range(self.groups):
-            a, b, o = (g * step for step in self.group)
-            for column, last, tile in _columns(self.columns, self.a.dtype):
-                for i, (to, chunks) in enumerate(self.passes):
-                    words += [tile, int(i > 0 or not stores), last, len(chunks), tables[i]]
-                    words += [a, b + column, o + column + to]
-        return words
-
-
 def _together(*images: Value) -> int:
     """Return how many images are taken in a round."""
     return max(1, _TOGETHER // max(1, sum(v.nbytes // max(v.shape[0], 1) for v in images)))
@@ -233,12 +98,13 @@ def _region(
     cell = out.shape[-1] * out.dtype.itemsize
     first = min(max(before[2], 0), n3)
     inside = max(min(before[2] + m3, n3) - first, 0)
+    words: list[Any] = [
+        out, value, out.shape[0], int(add), n1, n2, n3 * cell, m1, m2, m3 * cell,
+        before[0], before[1], first * cell, inside * cell, (first - before[2]) * cell,
+    ]  # fmt: skip
     builder.emit(
         f"sliding.region:{out.dtype.str[1:]}",
-        [
-            *(out, value, out.shape[0], int(add), n1, n2, n3 * cell, m1, m2, m3 * cell),
-            *(before[0], before[1], first * cell, inside * cell, (first - before[2]) * cell),
-        ],
+        words,
         writes=[out],
         reads=[value],
         note="padding",
@@ -257,7 +123,9 @@ def _padded(builder: Builder, x: Value, motion: _Motion) -> Value:
 
 def _steps(value: Value) -> tuple[int, Three]:
     """Return the bytes from image to image, and along three axes."""
-    image, *axes = row_major((value.shape[0], *_three(value), value.shape[-1]), value.dtype.itemsize)
+    image, *axes = row_major(
+        (value.shape[0], *_three(value), value.shape[-1]), value.dtype.itemsize
+    )
     return image, tuple(axes[:3])
 
 
@@ -279,13 +147,14 @@ def _depthwise(
     step, steps = _steps(image)
     out = arrays[0]
     offsets = _offsets(cells, _times(motion.dilation, steps))
+    words: list[Any] = [
+        *arrays, int(not clear), out.nbytes, image.shape[0], image.shape[-1],
+        step, _steps(places)[0], *_three(places),
+        *_times(motion.strides, steps), len(offsets), Table(tuple(offsets)),
+    ]  # fmt: skip
     builder.emit(
         f"depthwise.{kernel}:{out.dtype.str[1:]}",
-        [
-            *(*arrays, int(not clear), out.nbytes, image.shape[0], image.shape[-1]),
-            *(step, _steps(places)[0], *_three(places)),
-            *(*_times(motion.strides, steps), len(offsets), Table(tuple(offsets))),
-        ],
+        words,
         writes=[out],
         reads=list(arrays[1:]),
         operations=2 * places.size * len(offsets),
@@ -310,10 +179,10 @@ def _(builder: Builder, op: Convolution, out: Value, x: Value, kernel: Value) ->
     pitch, columns = filters * size, filters // motion.groups
     met = _offsets(cells, _times(motion.dilation, steps))
     chunks = [(a, i * channels * pitch, channels) for i, a in enumerate(met)]
-    passes = _passes(_joined(chunks, size, pitch), size, pitch, _limit(columns, size))
-    product = _Product(
+    passes = passes_of(joined(chunks, size, pitch), size, pitch, limit_of(columns, size))
+    product = Product(
         out, x, kernel,
-        _Rows(
+        Rows(
             (0, *_three(out)),
             (image, *_times(motion.strides, steps)),
             (image_out, *steps_out),
@@ -367,11 +236,13 @@ def _spread(
     passes = [
         (o, chunks)
         for i, o in enumerate(met)
-        for chunks in _passes([(0, i * terms * pitch, terms)], size, pitch, _limit(columns, size))
+        for chunks in passes_of(
+            [(0, i * terms * pitch, terms)], size, pitch, limit_of(columns, size)
+        )
     ]
-    product = _Product(
+    product = Product(
         wide, g, turned,
-        _Rows(
+        Rows(
             (0, *_three(g)),
             (image, *steps),
             (image_wide, *_times(motion.strides, steps_wide)),
@@ -416,11 +287,11 @@ def _(builder: Builder, op: KernelCorrelation, out: Value, x: Value, g: Value) -
     lines = _three(g)
     met = _offsets((*lines[:2], 1), _times(motion.strides, steps))
     chunks = [(a, i * lines[2] * pitch, lines[2]) for i, a in enumerate(met)]
-    passes = _passes(_joined(chunks, step, pitch), step, pitch, _limit(columns, size))
+    passes = passes_of(joined(chunks, step, pitch), step, pitch, limit_of(columns, size))
     row = channels * pitch
-    product = _Product(
+    product = Product(
         out, x, g,
-        _Rows(
+        Rows(
             (*cells, channels),
             (*_times(motion.dilation, steps), size),
             (cells[1] * cells[2] * row, cells[2] * row, row, pitch),
