@@ -10,6 +10,7 @@ import pytest
 
 pytest.importorskip("numba")
 
+from glassnet.engines.native import ziggurat
 from glassnet.engines.native.compiler import address_of
 from glassnet.engines.native.lowering import random as lowering
 from glassnet.engines.native.lowering.base import bits
@@ -19,11 +20,14 @@ from glassnet.ops.random import (
     Bernoulli,
     Random,
     RandomIntegers,
+    RandomNormal,
     RandomPermutation,
+    RandomTruncatedNormal,
     RandomUniform,
 )
 
-DRAWS = (Bernoulli, RandomUniform, RandomIntegers, RandomPermutation)
+NORMALS = (RandomNormal, RandomTruncatedNormal)
+DRAWS = (Bernoulli, RandomUniform, RandomIntegers, RandomPermutation, *NORMALS)
 FLOATS = ("float32", "float64")
 TOP = 2**64 - 1
 
@@ -84,8 +88,30 @@ def test_the_ends_of_uniform(low: float, high: float, dtype: str) -> None:
     assert_same_bits(RandomUniform(1, 1, (3000,), dtype, low, high), 1)
 
 
-def test_an_infinite_interval_is_left_to_the_reference() -> None:
+def test_infinite_parameters_are_left_to_the_reference() -> None:
     assert run_op(RandomUniform(1, 1, (3,), "float32", 0.0, 1e300), np.array(1)) is None
+    assert run_op(RandomNormal(1, 1, (3,), "float32", 0.0, np.inf), np.array(1)) is None
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("kind", NORMALS)
+def test_normal_numbers(kind: type[RandomNormal], dtype: str) -> None:
+    # A million holds hundreds of the tail, and thousands from near the edge of the curve.
+    for size in (0, 1, 2, 7, 8, 9, 63, 64, 65, 1000, 10**6):
+        assert_same_bits(kind(4, 5, (size,), dtype, 0.25, 1.7), 6)
+    for step in range(100):
+        assert_same_bits(kind(4, 2**63, (3, 5), dtype), step)
+    assert_same_bits(kind(4, 5, (100,), dtype, -1.0, 0.0), 6)
+
+
+def test_the_ziggurat_covers_the_bell_in_equal_areas() -> None:
+    for digits, tolerance in ((52, 1e-12), (23, 1e-6)):
+        widths, heights, inside = (np.array(table, float) for table in ziggurat.tables(digits))
+        x = widths * 2.0**digits
+        np.testing.assert_allclose(heights[1:], np.exp(-0.5 * x[1:] ** 2), rtol=tolerance)
+        layers = x[1:] * (heights[:-1] - heights[1:])
+        np.testing.assert_allclose(layers, 0.0049286732339, rtol=100 * tolerance)
+        np.testing.assert_allclose(inside[2:], x[1:-1] / x[2:] * 2.0**digits, rtol=tolerance)
 
 
 INTEGERS = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64")
@@ -161,7 +187,7 @@ def test_where_numpy_draws_otherwise_the_reference_draws(monkeypatch: Any) -> No
 
 
 @pytest.mark.parametrize(
-    "op", [Bernoulli(1, 2, (3,), "float16"), RandomUniform(1, 2, (3,), "float16")]
+    "op", [kind(1, 2, (3,), "float16") for kind in (Bernoulli, RandomUniform, *NORMALS)], ids=str
 )
 def test_half_precision_is_left_to_the_reference(op: Random) -> None:
     assert run_op(op, np.array(0)) is None

@@ -130,6 +130,7 @@ def integers(D: np.dtype, T: np.dtype) -> Any:
 # --- permutations -----------------------------------------------------------------------------
 def _permute() -> Any:
     memory = stack(_CHUNK)
+    signed: Any = np.int64
 
     @njit(forceinline=True)
     def permute(out: int, count: int, key: Any, second_key: Any, top: Any) -> None:
@@ -158,13 +159,13 @@ def _permute() -> Any:
                 run = min(8 * blocks - at, last - bound + 1)
                 kept, high = 0, last
                 for i in range(at, at + run):
-                    other = np.int64(drawn[i]) & (2 * bound - 1)
+                    other = signed(drawn[i]) & (2 * bound - 1)
                     drawn[at + kept] = other
-                    fits = np.int64(other <= high)
+                    fits = signed(other <= high)
                     kept += fits
                     high -= fits
                 for i in range(at, at + kept):
-                    other = np.int64(drawn[i])
+                    other = signed(drawn[i])
                     to[last], to[other] = to[other], to[last]
                     last -= 1
                 at += run

@@ -15,13 +15,16 @@ from zlib import crc32
 
 import numpy as np
 
-from glassnet.engines.native.lowering.base import Builder, Word, bits, lowers
+from glassnet.engines.native import ziggurat
+from glassnet.engines.native.lowering.base import Builder, Table, Word, bits, lowers
 from glassnet.engines.native.memory import Value
 from glassnet.ops.random import (
     Bernoulli,
     Random,
     RandomIntegers,
+    RandomNormal,
     RandomPermutation,
+    RandomTruncatedNormal,
     RandomUniform,
     philox,
 )
@@ -49,6 +52,8 @@ _DRAWS: dict[str, tuple[Callable[[np.random.Generator], Any], int]] = {
     "float64": (lambda rng: rng.random(7), 3253556049),
     "integers": (_integers, 1941430506),
     "permutation": (lambda rng: rng.permutation(50), 3844562490),
+    "normal float32": (lambda rng: rng.standard_normal(50, np.float32), 951359329),
+    "normal float64": (lambda rng: rng.standard_normal(50), 119800879),
 }
 """For each kind of draw, a trial of it and the checksum of its bytes, as NumPy 2.4 draws it."""
 
@@ -125,3 +130,22 @@ def permutation(builder: Builder, op: RandomPermutation, out: Value, step: Value
     if op.dtype != "int64" or out.size > 2**32 or not agrees_with_numpy("permutation"):
         return False
     return _drawn(builder, op, "random.permutation", out, step)
+
+
+@lowers(RandomNormal, RandomTruncatedNormal)
+def normal(builder: Builder, op: RandomNormal, out: Value, step: Value) -> bool | None:
+    """By the ziggurat, whose tables are words."""
+    if op.dtype not in _FLOATS or not agrees_with_numpy(f"normal {op.dtype}"):
+        return False
+    real = out.dtype.type
+    if not max(abs(op.mean), abs(op.stddev)) <= float(np.finfo(real).max):
+        return False
+    truncated = isinstance(op, RandomTruncatedNormal)
+    numbers = bits(real(op.mean)), bits(real(op.stddev)), int(truncated), _tables(op.dtype)
+    return _drawn(builder, op, f"normal.normal:{_FLOATS[op.dtype]}", out, step, *numbers)
+
+
+@cache
+def _tables(dtype: str) -> Table:
+    widths, heights, limits = ziggurat.tables(52 if dtype == "float64" else 23)
+    return Table((*map(bits, widths), *map(bits, heights), *limits))
