@@ -67,6 +67,18 @@ def test_rows_of_any_length(rows, inner):
     check(Sum((1,)), np.stack([x, x]))
 
 
+@pytest.mark.parametrize("rows", [3, 600, 1100])
+@pytest.mark.parametrize("inner", [1, 5, 64, 700])
+def test_sums_onto_what_is_there(rows, inner):
+    x = draw((rows, inner), "float32")
+    for axis in (0, 1):
+        there = draw(x.shape[1 - axis], "float32")
+        found = run_op(Sum((axis,)), x, onto=there)
+        np.testing.assert_allclose(found, x.sum(axis) + there, rtol=1e-5)
+    there = draw((), "float32")
+    np.testing.assert_allclose(run_op(Sum((0, 1)), x, onto=there), x.sum() + there, rtol=1e-5)
+
+
 @pytest.mark.parametrize("dtype", ["int8", "uint8", "int32", "int64", "uint64", "bool"])
 def test_integers_exactly(dtype):
     x = draw((3, 70, 4), dtype)

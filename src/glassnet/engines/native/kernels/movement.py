@@ -5,75 +5,111 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numba import njit
 
+from glassnet.engines.native.kernels.arrays import WORD, Array
+from glassnet.engines.native.kernels.folding import apart, loop, sweep
 from glassnet.engines.native.kernels.primitives import view, words
 
 ARGUMENTS = 1
 
 
+_TILE = 16
+
+
 def copy(T: np.dtype) -> Any:
     """``[out, in, axes, → (sizes, strides in bytes)]``: a row-major copy."""
-    size = T.itemsize
+    size, plane = T.itemsize, _plane(T)
 
     def kernel(p: int) -> None:
         q = words(p)
-        out, source, axes = q[0], q[1], q[2]
-        sizes = view(q[3], axes, np.int64)
-        steps = view(q[3] + 8 * axes, axes, np.int64)
-        total = 1
-        for i in range(axes):
-            total *= sizes[i]
-        to = view(out, total, T)
-        inner = sizes[axes - 1] if axes else 1
-        step = steps[axes - 1] if axes else 0
-        done = 0
-        while done < total:
-            rest, place = done // inner, source
-            for i in range(axes - 2, -1, -1):
+        axes, to = q[2], q[0]
+        sizes, steps = words(q[3]), words(q[3] + 8 * axes)
+        n, step = (sizes[axes - 1], steps[axes - 1]) if axes > 0 else (1, size)
+        m, pitch = (sizes[axes - 2], steps[axes - 2]) if axes > 1 else (1, 0)
+        planes = 1
+        for i in range(axes - 2):
+            planes *= sizes[i]
+        for k in range(planes):
+            rest, place = k, q[1]
+            for i in range(axes - 3, -1, -1):
                 place += rest % sizes[i] * steps[i]
                 rest //= sizes[i]
-            if step == size:
-                row = view(place, inner, T)
-                for j in range(inner):
-                    to[done + j] = row[j]
-            else:
-                for j in range(inner):
-                    to[done + j] = view(place + j * step, 1, T)[0]
-            done += inner
+            plane(to, place, m, n, n * size, size, pitch, step)
+            to += m * n * size
 
     return kernel
 
 
 def move(T: np.dtype) -> Any:
-    """``[out, in, axes, rows, inner, out step, in step, → (sizes, out strides, in strides)]``.
-
-    Copies an array of any strides to a place of any strides. The last axis (inner, with its two
-    steps) stands apart from the others in the table; ``rows`` is the product of those.
-    """
-    size = T.itemsize
+    """``[out, in, axes, → (sizes, out strides, in strides)]``: from any strides to any strides."""
+    plane = _plane(T)
 
     def kernel(p: int) -> None:
         q = words(p)
-        axes, rows, inner, to_step, from_step = q[2], q[3], q[4], q[5], q[6]
-        sizes = view(q[7], axes, np.int64)
-        to_steps = view(q[7] + 8 * axes, axes, np.int64)
-        from_steps = view(q[7] + 16 * axes, axes, np.int64)
-        for row in range(rows):
-            rest, to, place = row, q[0], q[1]
-            for i in range(axes - 1, -1, -1):
+        axes = q[2]
+        sizes, to_steps, steps = words(q[3]), words(q[3] + 8 * axes), words(q[3] + 16 * axes)
+        n, a, b = (sizes[axes - 1], to_steps[axes - 1], steps[axes - 1]) if axes > 0 else (1, 0, 0)
+        m, c, d = (sizes[axes - 2], to_steps[axes - 2], steps[axes - 2]) if axes > 1 else (1, 0, 0)
+        planes = 1
+        for i in range(axes - 2):
+            planes *= sizes[i]
+        for k in range(planes):
+            rest, to, place = k, q[0], q[1]
+            for i in range(axes - 3, -1, -1):
                 at = rest % sizes[i]
                 rest //= sizes[i]
                 to += at * to_steps[i]
-                place += at * from_steps[i]
-            if to_step == size and from_step == size:
-                target, source = view(to, inner, T), view(place, inner, T)
-                for j in range(inner):
-                    target[j] = source[j]
-            else:
-                for j in range(inner):
-                    view(to + j * to_step, 1, T)[0] = view(place + j * from_step, 1, T)[0]
+                place += at * steps[i]
+            plane(to, place, m, n, c, a, d, b)
 
     return kernel
+
+
+def _plane(T: np.dtype) -> Any:
+    """``plane(to, from, m, n, to's steps along m and n, from's steps)``: copy m rows of n entries.
+
+    Where the entries of a row lie apart, tiles keep to the memory that the cache has.
+    """
+    size, line = T.itemsize, _line(T, T)
+
+    @njit
+    def plane(to: int, place: int, m: int, n: int, c: int, a: int, d: int, b: int) -> None:
+        tile = n if a == size and b == size else _TILE
+        high = m if tile == n else _TILE
+        for top in range(0, m, high):
+            bottom = top + high if top + high < m else m
+            for left in range(0, n, tile):
+                width = tile if left + tile < n else n - left
+                for r in range(top, bottom):
+                    line(to + r * c + left * a, place + r * d + left * b, width, a, b)
+
+    return plane
+
+
+def _line(S: np.dtype, D: np.dtype) -> Any:
+    """``line(to, from, n, to's step, from's step)``: copy n entries, cast from S to D."""
+
+    def write(builder: Any, to: Any, place: Any, n: Any, to_step: Any, step: Any) -> None:
+        beside = builder.and_(
+            builder.icmp_signed("==", to_step, WORD(D.itemsize)),
+            builder.icmp_signed("==", step, WORD(S.itemsize)),
+        )
+        with builder.if_else(beside) as (then, otherwise):
+            with then:
+                target, source = Array(builder, to, D), Array(builder, place, S)
+                sweep(builder, n, [source], lambda x: [x.to(D)], write=target)
+            with otherwise:
+
+                def one(i: Any, held: Any) -> Any:
+                    there = Array(builder, builder.add(place, builder.mul(i, step)), S)
+                    here = Array(builder, builder.add(to, builder.mul(i, to_step)), D)
+                    here.store(there.load(WORD(0), 1).to(D), WORD(0))
+                    return held
+
+                loop(builder, WORD(0), n, WORD(1), [], one)
+
+    return apart(f"line.{S.str[1:]}.{D.str[1:]}", write, 5)
 
 
 def fill(T: np.dtype) -> Any:
@@ -134,17 +170,15 @@ def gather(S: np.dtype, D: np.dtype) -> Any:
     The source is row-major; out holds the rows one after another, cast from S to D. The numbers
     are 64-bit integers and must be in range.
     """
-    cast, by_out, by_source = D.type, D.itemsize, S.itemsize
+    by_out, by_source, line = D.itemsize, S.itemsize, _line(S, D)
 
     def kernel(p: int) -> None:
         q = words(p)
-        count, n = q[3], q[4]
+        count, n, out = q[3], q[4], q[0]
         numbers = view(q[2], count, np.int64)
         for i in range(count):
-            target = view(q[0] + i * n * by_out, n, D)
-            source = view(q[1] + numbers[i] * n * by_source, n, S)
-            for j in range(n):
-                target[j] = cast(source[j])
+            line(out, q[1] + numbers[i] * n * by_source, n, by_out, by_source)
+            out += n * by_out
 
     return kernel
 

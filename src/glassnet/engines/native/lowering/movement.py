@@ -16,13 +16,11 @@ def move(builder: Builder, out: Value, value: Value, *, whole: Value | None = No
     if value.size == 0:
         return
     size = value.dtype.itemsize
-    axes = merged_axes(value.shape, out.strides, value.strides) or [(1, size, size)]
-    *others, (inner, to_step, from_step) = axes
-    rows = int(np.prod([n for n, _, _ in others], dtype=np.int64))
-    table = Table(tuple(axis[k] for k in range(3) for axis in others))
+    axes = _in_order(merged_axes(value.shape, out.strides, value.strides), size)
+    table = Table(tuple(axis[k] for k in range(3) for axis in axes))
     builder.emit(
         f"movement.move:u{size}",
-        [out, value, len(others), rows, inner, to_step, from_step, table],
+        [out, value, len(axes), table],
         writes=[whole or out],
         reads=[value],
         note="copy",
@@ -44,6 +42,19 @@ def merged_axes(shape: Sequence[int], *strides: Sequence[int]) -> list[tuple[int
         else:
             merged.append((size, *steps))
     return merged
+
+
+def _in_order(axes: list[tuple[int, ...]], size: int) -> list[tuple[int, ...]]:
+    """The axes so that the last is that of the smallest step in the target.
+
+    Where the source steps farther there, the one before is that of its smallest step: then tiles
+    of the two take what lies side by side.
+    """
+    axes = sorted(axes, key=lambda axis: -abs(axis[1]))
+    if len(axes) > 2 and axes[-1][2] != size:
+        near = min(axes[:-1], key=lambda axis: abs(axis[2]))
+        axes = [*(axis for axis in axes[:-1] if axis is not near), near, axes[-1]]
+    return axes
 
 
 def fill(builder: Builder, out: Value, number: Any) -> None:
