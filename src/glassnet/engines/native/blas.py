@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-
 _addresses: dict[str, int] = {}
 
 
@@ -26,7 +25,7 @@ def address_of(routine: str) -> int:
 
 
 def _look_up(routine: str) -> int:
-    from scipy.linalg import cython_blas
+    from scipy.linalg import cython_blas  # type: ignore[import-untyped]
 
     capsule = cython_blas.__pyx_capi__[routine]
     get_name = ctypes.pythonapi.PyCapsule_GetName
@@ -73,7 +72,7 @@ def _libraries() -> Iterator[ctypes.CDLL]:
 
     On Windows a module shows its own symbols alone; there the library lies in SciPy's wheel.
     """
-    import scipy
+    import scipy  # type: ignore[import-untyped]
     from scipy.linalg import cython_blas
 
     places = [Path(cython_blas.__file__)]

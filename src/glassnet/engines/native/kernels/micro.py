@@ -22,7 +22,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from glassnet.engines.native.kernels.vectors import WORD, Vectors, lanes_of
+from glassnet.engines.native.kernels.vectors import WORD, Vectors, hide, lanes_of
 
 ARGUMENTS = 14
 
@@ -98,6 +98,7 @@ class _Writer(Vectors):
         pitch = WORD(tile.columns * tile.size)
         _, _, sums = self.loop(a, offsets, a_step, tail, pitch, tail_k, sums)
         outs = [builder.add(c, builder.mul(place, c_row)) for place in places]
+        accumulate, bias, columns = (hide(builder, word) for word in (accumulate, bias, columns))
         whole = builder.icmp_signed("==", columns, WORD(tile.columns))
         with builder.if_else(whole, likely=True) as (full, part):
             with full:
@@ -145,6 +146,7 @@ class _Writer(Vectors):
     ) -> tuple[Any, Any, list[Any]]:
         """Write a loop whose state is two addresses and the sums, all in registers."""
         builder = self.builder
+        one = hide(builder, WORD(1))
         before = builder.block
         head = builder.append_basic_block("head")
         body = builder.append_basic_block("body")
@@ -159,9 +161,7 @@ class _Writer(Vectors):
         builder.cbranch(builder.icmp_signed(">", left, WORD(0)), body, after)
         builder.position_at_end(body)
         next_a, next_b, made = step(at_a, at_b, phis[3:])
-        for phi, value in zip(
-            phis, [builder.sub(left, WORD(1)), next_a, next_b, *made], strict=True
-        ):
+        for phi, value in zip(phis, [builder.sub(left, one), next_a, next_b, *made], strict=True):
             phi.add_incoming(value, builder.block)
         builder.branch(head)
         builder.position_at_end(after)

@@ -4,6 +4,7 @@ All kernels here take the same words::
 
     0 C   1 A   2 B   3 m   4 k   5 n   6 7 strides of A   8 9 strides of B   10 row of C
     11 accumulate   12 bias   13 scratch   14 routine of BLAS   15 axes of the stack   16 → table
+    17 matrices of the stack
 
 A is (m, k), B is (k, n), C is (m, n) with its columns side by side. Strides count bytes.
 ``accumulate`` 1 adds to what C holds; ``bias`` is the address of a row that is added to every row
@@ -25,29 +26,24 @@ from numba.extending import intrinsic
 from glassnet.engines.native.kernels.micro import Tile, multiplier
 from glassnet.engines.native.kernels.packing import transposer
 from glassnet.engines.native.kernels.primitives import cells, numba_type, word
+from glassnet.engines.native.kernels.vectors import hidden
 
 ARGUMENTS = 1
 
 
 @njit
-def pieces(p: int) -> int:
-    """Return how many products the axes before the matrices make."""
-    total = 1
-    for i in range(word(p, 15)):
-        total *= word(word(p, 16), i)
-    return total
-
-
-@njit
-def start(p: int, operand: int, piece: int) -> int:
-    """Return where the matrix of a piece begins: 0 of A, 1 of B, 2 of C."""
+def places(p: int, piece: int) -> Any:
+    """Return where the matrices A, B and C of a piece of the stack begin."""
     axes, table = word(p, 15), word(p, 16)
-    place = word(p, 0 if operand == 2 else operand + 1)
-    for i in range(axes - 1, -1, -1):
-        size = word(table, i)
-        place += piece % size * word(table, axes * (operand + 1) + i)
+    a, b, c = word(p, 1), word(p, 2), word(p, 0)
+    for i in range(table + 8 * (axes - 1), table - 8, -8):
+        size = word(i, 0)
+        here = piece % size
+        a += here * word(i, axes)
+        b += here * word(i, 2 * axes)
+        c += here * word(i, 3 * axes)
         piece //= size
-    return place
+    return a, b, c
 
 
 # --- in tiles of registers ------------------------------------------------------------------------
@@ -81,8 +77,8 @@ def _tiled(T: np.dtype, wide: Tile, narrow: Tile) -> Any:
         a_row, a_step, b_row, b_step = word(p, 6), word(p, 7), word(p, 8), word(p, 9)
         c_row, accumulate, bias = word(p, 10), word(p, 11), word(p, 12)
         direct = b_step == size and b_row >= n * size
-        for piece in range(pieces(p)):
-            a, b, c = start(p, 0, piece), start(p, 1, piece), start(p, 2, piece)
+        for piece in range(word(p, 17)):
+            a, b, c = places(p, piece)
             j = 0
             while j < n:
                 slim = n - j <= narrow_columns
@@ -97,17 +93,19 @@ def _tiled(T: np.dtype, wide: Tile, narrow: Tile) -> Any:
                     source = first + (k - packed) * b_row
                     pack(source, b_row, b_step, packed, columns, room, width * size)
                 added = bias + j * size if bias else 0
-                for i in range(0, m, rows):
-                    left, to, height = a + i * a_row, c + i * c_row + j * size, min(rows, m - i)
-                    if slim:
+                if slim:
+                    for i in range(0, m, rows):
                         multiply_narrow(
-                            left, a_row, a_step, first, b_row, k - packed, room, packed,
-                            height, to, c_row, columns, accumulate, added,
+                            a + i * a_row, a_row, a_step, first, b_row, k - packed, room, packed,
+                            min(rows, m - i), c + i * c_row + j * size, c_row, columns,
+                            accumulate, added,
                         )  # fmt: skip
-                    else:
+                else:
+                    for i in range(0, m, rows):
                         multiply(
-                            left, a_row, a_step, first, b_row, k - packed, room, packed,
-                            height, to, c_row, columns, accumulate, added,
+                            a + i * a_row, a_row, a_step, first, b_row, k - packed, room, packed,
+                            min(rows, m - i), c + i * c_row + j * size, c_row, columns,
+                            accumulate, added,
                         )  # fmt: skip
                 j += width
 
@@ -132,9 +130,13 @@ def _packer(T: np.dtype) -> Any:
                         to + i * pitch + j * size, pitch,
                     )  # fmt: skip
         else:
-            for i in range(rows):
-                for j in range(columns):
+            one, i = hidden(1), 0
+            while i < rows:
+                j = 0
+                while j < columns:
                     put(to + i * pitch + j * size, get(source + i * row + j * step))
+                    j += one
+                i += one
 
     return pack
 
@@ -153,16 +155,16 @@ def gemm(T: np.dtype) -> Any:
         turn_b, turn_a = np.int64(word(p, 9) != size), np.int64(word(p, 7) != size)
         step_b = word(p, 9) if turn_b else word(p, 8)
         step_a = word(p, 7) if turn_a else word(p, 6)
-        for piece in range(pieces(p)):
-            c = start(p, 2, piece)
+        for piece in range(word(p, 17)):
+            a, b, c = places(p, piece)
             if bias:
                 for i in range(m):
                     for j in range(0, n * size, size):
                         to = c + i * c_row + j
                         put(to, get(to) + get(bias + j) if beta else get(bias + j))
             call(
-                word(p, 14), turn_b, turn_a, n, m, k, start(p, 1, piece), step_b // size,
-                start(p, 0, piece), step_a // size, 1 if bias else beta, c, c_row // size,
+                word(p, 14), turn_b, turn_a, n, m, k, b, step_b // size,
+                a, step_a // size, 1 if bias else beta, c, c_row // size,
             )  # fmt: skip
 
     return kernel
@@ -213,8 +215,8 @@ def plain(T: np.dtype) -> Any:
         m, k, n = word(p, 3), word(p, 4), word(p, 5)
         a_row, a_step, b_row, b_step = word(p, 6), word(p, 7), word(p, 8), word(p, 9)
         c_row, accumulate, bias = word(p, 10), word(p, 11), word(p, 12)
-        for piece in range(pieces(p)):
-            a, b, c = start(p, 0, piece), start(p, 1, piece), start(p, 2, piece)
+        for piece in range(word(p, 17)):
+            a, b, c = places(p, piece)
             for i in range(m):
                 for j in range(n):
                     total = number(0)
@@ -235,42 +237,38 @@ def plain(T: np.dtype) -> Any:
 
 
 def tiny(T: np.dtype) -> Any:
-    """For k up to 4 and few entries, of all strides and in no stack."""
-    size, number = T.itemsize, numba_type(T)
+    """For k from 1 to 4 and few entries, of all strides and in no stack."""
+    size = T.itemsize
     get, put = cells(T)
 
-    @njit(forceinline=True)
-    def run(p: int, k: int) -> None:
+    def kernel(p: int) -> None:
+        c, a, b = word(p, 0), word(p, 1), word(p, 2)
+        m, k, n, c_row = word(p, 3), word(p, 4), word(p, 5), word(p, 10)
         a_row, a_step, b_row, b_step = word(p, 6), word(p, 7), word(p, 8), word(p, 9)
-        c, left, first, width = word(p, 0), word(p, 1), word(p, 2), word(p, 5) * size
         accumulate, bias = word(p, 11), word(p, 12)
-        extra = accumulate | bias
-        for _ in range(word(p, 3)):
-            right, j = first, 0
-            while j < width:
-                total = number(0)
-                for s in range(k):
-                    total += get(left + s * a_step) * get(right + s * b_row)
+        extra, one = accumulate | bias, hidden(1)
+        while m > 0:
+            right, to, added, left = b, c, bias, n
+            while left > 0:
+                total = get(a) * get(right)
+                if k > 1:
+                    total += get(a + a_step) * get(right + b_row)
+                if k > 2:
+                    total += get(a + 2 * a_step) * get(right + 2 * b_row)
+                if k > 3:
+                    total += get(a + 3 * a_step) * get(right + 3 * b_row)
                 if extra:
                     if bias:
-                        total += get(bias + j)
+                        total += get(added)
+                        added += size
                     if accumulate:
-                        total += get(c + j)
-                put(c + j, total)
+                        total += get(to)
+                put(to, total)
                 right += b_step
-                j += size
-            left += a_row
-            c += word(p, 10)
-
-    def kernel(p: int) -> None:
-        k = word(p, 4)
-        if k == 1:
-            run(p, 1)
-        elif k == 2:
-            run(p, 2)
-        elif k == 3:
-            run(p, 3)
-        else:
-            run(p, 4)
+                to += size
+                left -= one
+            a += a_row
+            c += c_row
+            m -= one
 
     return kernel

@@ -8,7 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from llvmlite import binding, ir
+from numba import types
 from numba.core import cgutils
+from numba.extending import intrinsic
 
 WORD = ir.IntType(64)
 SHORT = ir.IntType(32)
@@ -23,6 +25,29 @@ def vector_bytes() -> int:
 def lanes_of(size: int) -> int:
     """Return how many numbers of ``size`` bytes a vector holds."""
     return vector_bytes() // size
+
+
+@intrinsic
+def _hidden(typingctx: Any, word: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        return hide(builder, given[0])
+
+    return types.int64(types.int64), generate
+
+
+hidden: Any = _hidden
+"""``hidden(word)`` in compiled Python: see ``hide``."""
+
+
+def hide(builder: Any, word: Any) -> Any:
+    """Return a word as one that LLVM knows nothing of.
+
+    A loop that counts by a hidden 1 is written once: not unrolled, not made vectors of. A condition
+    on a hidden word stays where it is and is not made two loops around it, one for each outcome.
+    Long loops would take long to compile otherwise, and those that are seldom run as well.
+    """
+    kind = ir.FunctionType(WORD, [WORD])
+    return builder.asm(kind, "", "=r,0", [word], side_effect=True)
 
 
 class Vectors:

@@ -216,7 +216,13 @@ def instruct(builder: Builder, p: Product, kernel: str, scratch: Value | None = 
         routine = Blas("sgemm" if out.dtype == np.float32 else "dgemm")
     words: list[Word] = [out, a, b, m, k, n, *a.strides[-2:], *b.strides[-2:], out.strides[-2]]
     words += [int(p.accumulate), 0 if p.bias is None else p.bias]
-    words += [0 if scratch is None else scratch, routine, axes, Table(table) if axes else 0]
+    words += [
+        0 if scratch is None else scratch,
+        routine,
+        axes,
+        Table(table) if axes else 0,
+        p.pieces,
+    ]
     builder.emit(
         f"products.{kernel}:{code}",
         words,
