@@ -1,21 +1,79 @@
-"""From a kernel's name to its address in memory."""
+"""From a kernel's name to its address in memory: compiled once per machine, loaded from then on.
+
+Numba compiles a kernel where its object code is not in the cache, and is not imported else. What
+this module keeps is written only when it is complete: an interrupt leaves nothing half made.
+"""
 
 from __future__ import annotations
 
+import gc
 import importlib
+import logging
+import os
+import signal
+import sys
+import threading
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from importlib.util import find_spec
+from types import FrameType
 from typing import Any
 
 import numpy as np
 
+from glassnet.engines.native import cache as files
+from glassnet.engines.native import object_code
+
+SECONDS_TO_START = 0.6
+"""What the import of Numba and its first compilation cost beyond the kernels."""
+SECONDS_PER_KERNEL = 0.18
+"""What a kernel costs in the mean, on a core of a server of 2022."""
+
 _addresses: dict[str, int] = {}
-_kept: list[Any] = []
+_lock = threading.RLock()
+_log = logging.getLogger("glassnet")
 
 
 def address_of(kernel: str) -> int:
-    """Return the address of ``"family.template:f4:f4"``, compiled on first use."""
-    if kernel not in _addresses:
-        _addresses[kernel] = _compile(kernel)
-    return _addresses[kernel]
+    """Return the address of ``"family.template:f4:f4"``, compiled where it never was before.
+
+    Raises:
+        ImportError: where it must be compiled and Numba is not installed.
+    """
+    known = _addresses.get(kernel)
+    return addresses_of([kernel])[0] if known is None else known
+
+
+def addresses_of(kernels: Sequence[str]) -> list[int]:
+    """Return the addresses of kernels, found and compiled together."""
+    if not all(kernel in _addresses for kernel in kernels):
+        with _lock:
+            _provide([kernel for kernel in dict.fromkeys(kernels) if kernel not in _addresses])
+    return [_addresses[kernel] for kernel in kernels]
+
+
+def missing(kernels: Iterable[str]) -> list[str]:
+    """Return the kernels that would have to be compiled; Numba is not imported to find out."""
+    wanted = [kernel for kernel in dict.fromkeys(kernels) if kernel not in _addresses]
+    if not wanted or not available() or files.nothing_kept():
+        return wanted
+    present = files.store(object_code.machine()).present(wanted)
+    return [kernel for kernel in wanted if kernel not in present]
+
+
+def compile_time_estimate(kernels: Iterable[str]) -> float:
+    """Return about how many seconds the kernels that are missing would take to compile."""
+    count = len(missing(kernels))
+    start = 0.0 if "numba.core.compiler" in sys.modules else SECONDS_TO_START
+    return start + SECONDS_PER_KERNEL * count if count else 0.0
+
+
+@cache
+def available() -> bool:
+    """Tell whether what the native engine is made with is installed; nothing is imported."""
+    return all(find_spec(library) is not None for library in ("llvmlite", "numba", "scipy"))
 
 
 def python_function(kernel: str) -> tuple[Any, int]:
@@ -27,10 +85,117 @@ def python_function(kernel: str) -> tuple[Any, int]:
     return function, getattr(module, "SIGNATURES", {}).get(template, module.ARGUMENTS)
 
 
-def _compile(kernel: str) -> int:
-    from numba import cfunc, types
+def _provide(kernels: list[str]) -> None:
+    """Load kernels from the cache, compile those that it lacks, and take note of the addresses."""
+    store = files.store(object_code.machine())
+    lacking = _load(store, kernels)
+    if not lacking:
+        return
+    with store.held():
+        # Another process may have compiled them while this one waited.
+        lacking = _load(store, lacking)
+        if lacking:
+            _log.info("glassnet compiles %d kernels, once for this machine", len(lacking))
+        for kernel in lacking:
+            with _undisturbed():
+                code = _compile(kernel)
+                _addresses.update(_linked(kernel, code))
+                store.write(kernel, code)
 
-    function, count = python_function(kernel)
-    made = cfunc(types.void(*[types.int64] * count), error_model="numpy")(function)
-    _kept.append(made)
-    return int(made.address)
+
+def _load(store: files.Store, kernels: list[str]) -> list[str]:
+    """Link what the cache has; return the kernels that it lacks, or has of no use."""
+    codes = {kernel: store.read(kernel) for kernel in kernels}
+    found = {kernel: code for kernel, code in codes.items() if code is not None}
+    if not found:
+        return kernels
+    store.used()
+    try:
+        _addresses.update(object_code.link(found))
+    except RuntimeError as error:
+        _log.info("glassnet compiles kernels anew, since they can't be linked: %s", error)
+        return kernels
+    return [kernel for kernel in kernels if kernel not in found]
+
+
+def _linked(kernel: str, code: bytes) -> dict[str, int]:
+    try:
+        return object_code.link({kernel: code})
+    except RuntimeError as error:
+        raise RuntimeError(
+            f"The kernel {kernel!r} does not stand by itself. It may call nothing but "
+            f"{', '.join(object_code.ALLOWED[:3])} and the like, no Python and no allocation: "
+            f"{error}"
+        ) from error
+
+
+def _compile(kernel: str) -> bytes:
+    try:
+        with warnings.catch_warnings(), object_code.numba():
+            warnings.simplefilter("ignore")
+            return object_code.emit(kernel, *python_function(kernel))
+    except ImportError:
+        raise
+    except Exception as error:
+        error.add_note(f"glassnet was compiling the kernel {kernel!r}.")
+        raise
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Put off an interrupt and the collection of garbage to the end of the block.
+
+    Numba and LLVM keep tables that an interrupt would leave half written. The collector finds
+    nothing in Numba's many objects while they are made, and costs a tenth of the time.
+    """
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        with _interrupts_put_off():
+            yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
+@contextmanager
+def _interrupts_put_off() -> Iterator[None]:
+    handler = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(handler):
+        yield
+        return
+    came: list[FrameType | None] = []
+    signal.signal(signal.SIGINT, lambda _, frame: came.append(frame))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        if came:
+            handler(signal.SIGINT, came[0])
+
+
+_held_for_fork: list[bool] = []
+
+
+def _before_fork() -> None:
+    # A child must not inherit Numba and LLVM in the middle of a change that another thread makes.
+    _held_for_fork.append(_lock.acquire(timeout=30))
+
+
+def _after_fork_in_parent() -> None:
+    if _held_for_fork.pop():
+        _lock.release()
+
+
+def _after_fork_in_child() -> None:
+    global _lock
+    _held_for_fork.clear()
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_before_fork,
+        after_in_parent=_after_fork_in_parent,
+        after_in_child=_after_fork_in_child,
+    )
