@@ -30,8 +30,8 @@ def values_in(words: Sequence[Word]) -> list[Value]:
     return found
 
 
-def arrange(instructions: Sequence[Instruction], outliving: Sequence[Buffer] = ()) -> Arena:
-    """Give every buffer of role ``value`` its offset; ``outliving`` ones live to the end.
+def arrange(instructions: Sequence[Instruction], role: str = "value") -> Arena:
+    """Give every buffer of a role its offset.
 
     A written buffer takes the place of one that dies in the same instruction where that says it
     may. The others are placed largest first, each at the lowest free place (Pisarchyk & Lee,
@@ -41,12 +41,9 @@ def arrange(instructions: Sequence[Instruction], outliving: Sequence[Buffer] = (
     last: dict[Buffer, int] = {}
     for i, instruction in enumerate(instructions):
         for value in (*instruction.reads, *instruction.writes, *instruction.scratch):
-            if value.buffer.role == "value":
+            if value.buffer.role == role:
                 first.setdefault(value.buffer, i)
                 last[value.buffer] = i
-    for buffer in outliving:
-        if buffer in last:
-            last[buffer] = len(instructions)
     host = _shared(instructions, first, last)
     spans: dict[Buffer, tuple[int, int]] = {}
     for buffer in first:
@@ -68,7 +65,7 @@ def _shared(
     for i, instruction in enumerate(instructions):
         for out, source in instruction.reuses:
             a, b = out.buffer, source.buffer
-            if a in host or a is b or b in taken or "value" not in (a.role,) or b.role != "value":
+            if a in host or a is b or b in taken or a not in first or b not in first:
                 continue
             whole = a.nbytes == b.nbytes and out.offset == 0 and source.offset == 0
             if whole and first[a] == i and last[b] == i:

@@ -8,13 +8,16 @@ with several segments.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
 
 from glassnet.engines.native.bound import Node
 from glassnet.engines.native.fusion import Group, Values, kernel_of
 from glassnet.engines.native.lowering.base import Builder, Instruction, Kernel, Table, Word
+from glassnet.engines.native.lowering.elementwise import code, constants
 from glassnet.engines.native.memory import Value
 
 SLOTS, PERIODIC, STRIDED, FLAG = 0, 1, 2, 3
@@ -74,6 +77,7 @@ class Writer:
         stored: the places of values that others need.
         watched: those whose entries must be finite.
         flag: the integer that is set where one is not.
+        constant: gives the value of a number of some dtype.
     """
 
     def __init__(
@@ -84,9 +88,11 @@ class Writer:
         stored: set[int],
         watched: set[int],
         flag: Value | None,
+        constant: Callable[[float, np.dtype], Value],
     ) -> None:
         self._group, self._nodes, self._values = group, nodes, values
         self._stored, self._watched, self._flag = stored, watched, flag
+        self._constant = constant
         self._own = {n.place for n in group.members}
         self._slot: dict[Key, int] = {}
         self._free: list[int] = []
@@ -96,7 +102,7 @@ class Writer:
     def write(self) -> Program:
         """Return the program."""
         members = self._group.members
-        uses = [[self._operand(s, node) for s in node.sources] for node in members]
+        uses = [self._operands(node) for node in members]
         for i, (node, operands) in enumerate(zip(members, uses, strict=True)):
             for key, _, _ in operands:
                 self._last[key] = i
@@ -106,6 +112,13 @@ class Writer:
         self._renumber()
         self._pairs(uses)
         return self.program
+
+    def _operands(self, node: Node) -> list[tuple[Key, str, Value]]:
+        found = [self._operand(s, node) for s in node.sources]
+        for number in () if node.op is None else constants(node.op):
+            value = self._constant(number, found[0][2].dtype)
+            found.append((("number", id(value.buffer)), "number", value))
+        return found
 
     def _operand(self, source: int, node: Node) -> tuple[Key, str, Value]:
         """Tell how a node reads a source: a key for its slot, the way, the value."""
@@ -147,7 +160,7 @@ class Writer:
         self.program.rows.append(Row(SLOTS, kernel, self._slot[own], *slots))
         self.program.names.append(node.op.name if node.op else "")
         if node.place in self._watched and self._flag is not None and node.dtype.kind == "f":
-            finite = Kernel(f"elementwise.finite:{node.dtype.str[1:]}")
+            finite = Kernel(f"elementwise.finite:{code(node.dtype)}")
             self.program.rows.append(Row(FLAG, finite, 0, self._flag, self._slot[own]))
             self.program.flags.append(self._flag)
         if self._last[own] == i:
@@ -156,17 +169,17 @@ class Writer:
     def _slot_of(self, key: Key, way: str, value: Value) -> int:
         if key in self._slot:
             return self._slot[key]
-        code = value.dtype.str[1:]
+        short = code(value.dtype)
         if way == "array":
             return self._array(key, value)
         if way == "number":
             slot = self._register(key)
-            self.program.fills.append((Kernel(f"elementwise.fill:{code}:{code}"), slot))
+            self.program.fills.append((Kernel(f"elementwise.fill:{short}:{short}"), slot))
             self.program.numbers.append(value)
             return slot
         slot = self._register(key)
         self.program.loaded.append(value)
-        self.program.rows.append(_load(value, slot, code))
+        self.program.rows.append(_load(value, slot, short))
         return slot
 
     def _register(self, key: Key) -> int:
@@ -227,13 +240,13 @@ def _int(word: Word) -> int:
     return word
 
 
-def _load(value: Value, slot: int, code: str) -> Row:
+def _load(value: Value, slot: int, short: str) -> Row:
     """The row that brings a broadcast or strided operand into a register."""
     item = value.dtype.itemsize
     if len(value.shape) == 2 and value.strides == (0, item):
-        return Row(PERIODIC, Kernel(f"elementwise.periodic:{code}"), slot, value, 0, value.shape[1])
+        return Row(PERIODIC, Kernel(f"elementwise.periodic:{short}"), slot, value, 0, value.shape[1])
     if len(value.shape) == 2 and value.strides == (item, 0):
-        return Row(PERIODIC, Kernel(f"elementwise.repeated:{code}"), slot, value, 0, value.shape[1])
+        return Row(PERIODIC, Kernel(f"elementwise.repeated:{short}"), slot, value, 0, value.shape[1])
     table = Table((value, len(value.shape), *value.shape, *value.strides))
     return Row(STRIDED, Kernel(f"executor.load:u{item}"), slot, table)
 

@@ -7,7 +7,7 @@ own. Groups are in an order of computation.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from glassnet.engines.native.bound import Node
@@ -139,14 +139,3 @@ def readers(order: Iterable[Node], fusion: Fusion, values: Values) -> dict[int, 
             found.setdefault(values.root(source), set()).add(at)
     return found
 
-
-def sink(groups: list[Group], read: Mapping[int, set[int]]) -> list[int]:
-    """Return the numbers of the groups with those last that nobody reads: updates of weights."""
-    own = [{n.place for n in group.members} for group in groups]
-    last = [
-        i
-        for i, group in enumerate(groups)
-        if group.size and all(read.get(p, set()) <= {i} for p in own[i])
-    ]
-    ends = set(last)
-    return [i for i in range(len(groups)) if i not in ends] + last

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from glassnet.engines.native import blas, compiler
-from glassnet.engines.native.lowering.base import Blas, Kernel, Table, Word
+from glassnet.engines.native import compiler, crew
+from glassnet.engines.native.assembly import Assembly
 from glassnet.engines.native.memory import Buffer, Value
-from glassnet.engines.native.planning import HOST, HostCall, Plan
+from glassnet.engines.native.planning import Plan
+from glassnet.engines.native.stages import HostCall
 
 Call = ctypes.CFUNCTYPE(None, ctypes.c_int64)
 _ROOM = 64
@@ -25,9 +25,14 @@ def aligned(nbytes: int) -> np.ndarray:
 
 
 class Instance:
-    """Memory for a plan. One thread runs it at a time; another one takes an instance of its own."""
+    """Memory for a plan. One caller runs it at a time; another one takes an instance of its own.
 
-    def __init__(self, plan: Plan) -> None:
+    Args:
+        plan: the plan.
+        threads: how many threads share parallel instructions; 0 for one on each core.
+    """
+
+    def __init__(self, plan: Plan, threads: int = 0) -> None:
         self.plan = plan
         self.arena = aligned(max(plan.arena.nbytes, 1))
         self.error: BaseException | None = None
@@ -42,53 +47,26 @@ class Instance:
             self._base[value.buffer] = own.ctypes.data
         self._callback = Call(self._host)
         self._host_address = ctypes.cast(self._callback, ctypes.c_void_p).value or 0
-        self._leaves: dict[Buffer, list[tuple[int, int]]] = {}
+        self.threads = min(plan.parts, threads or crew.cores())
+        self._own = [aligned(max(plan.slice_arena.nbytes, 1)) for _ in range(self.threads)]
+        self.control = crew.control_block()
         compiler.addresses_of(plan.kernels)
-        self._words = self._resolved()
+        assembly = Assembly(
+            self._place, self._host_address, int(self.control.ctypes.data), self.threads
+        )
+        self._words = assembly.assemble(plan.instructions)
+        self._leaves = assembly.leaves
         self._run = Call(compiler.address_of("executor.run"))
         self._bound: dict[Buffer, int] = {}
 
-    # --- words --------------------------------------------------------------------------------
-    def _resolved(self) -> np.ndarray:
-        """All words in one array: the list of instructions first, then their blocks."""
-        out: list[Any] = [len(self.plan.instructions), None]
-        blocks: list[tuple[int, Sequence[Word]]] = []
-        out[1] = ("at", 2)
-        for i in self.plan.instructions:
-            out.append(self._host_address if i.kernel == HOST else compiler.address_of(i.kernel))
-            blocks.append((len(out), i.words))
-            out.append(None)
-        while blocks:
-            where, words = blocks.pop()
-            out[where] = ("at", len(out))
-            start = len(out)
-            out.extend([None] * max(len(words), 1))
-            out[start] = 0
-            for k, word in enumerate(words):
-                if isinstance(word, Table):
-                    blocks.append((start + k, word.words))
-                else:
-                    out[start + k] = self._word(word, start + k)
-        made = np.zeros(len(out), np.int64)
-        address = made.ctypes.data
-        for k, word in enumerate(out):
-            made[k] = address + 8 * word[1] if isinstance(word, tuple) else word
-        return made
-
-    def _word(self, word: Word, where: int) -> int:
-        if isinstance(word, Value):
-            buffer = word.buffer
-            if buffer in self._base:
-                return self._base[buffer] + word.offset
-            if buffer.role == "leaf":
-                self._leaves.setdefault(buffer, []).append((where, word.offset))
-                return 0
-            return int(self.arena.ctypes.data) + buffer.offset + word.offset
-        if isinstance(word, Kernel):
-            return compiler.address_of(word.name)
-        if isinstance(word, Blas):
-            return blas.address_of(word.name)
-        return int(word)  # type: ignore[arg-type]
+    def _place(self, buffer: Buffer, thread: int) -> int | None:
+        if buffer in self._base:
+            return self._base[buffer]
+        if buffer.role == "leaf":
+            return None
+        if buffer.role == "slice":
+            return int(self._own[thread].ctypes.data) + buffer.offset
+        return int(self.arena.ctypes.data) + buffer.offset
 
     def bind(self, value: Value, address: int) -> None:
         """Let a leaf lie at an address from now on."""
@@ -110,7 +88,8 @@ class Instance:
     # --- running ------------------------------------------------------------------------------
     def run(self) -> None:
         """Run all instructions once."""
-        self._run(self._words.ctypes.data)
+        with crew.at_work(self.control, self.threads):
+            self._run(self._words.ctypes.data)
         if self.error is not None:
             error, self.error = self.error, None
             raise error

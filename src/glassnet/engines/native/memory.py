@@ -14,8 +14,9 @@ class Buffer:
 
     nbytes: int
     role: str = "value"
-    """``value``: made and dead within a run; ``leaf``: belongs to whoever binds it; ``kept``:
-    holds an output or a constant, and is nobody else's during the run."""
+    """``value``: made and dead within a run; ``slice``: the same within a slice of the batch, in the
+    memory of the thread that computes it; ``leaf``: belongs to whoever binds it; ``kept``: holds a
+    constant."""
     offset: int = -1
     """Its place in the arena."""
 
@@ -31,6 +32,8 @@ class Value:
     offset: int = 0
     step: int = 0
     """Bytes by which the array moves from one slice of the batch to the next."""
+    lane: int = 0
+    """Bytes by which it moves from one lane to the next."""
 
     def __post_init__(self) -> None:
         if not self.strides and self.shape:
@@ -58,7 +61,9 @@ class Value:
         self, shape: tuple[int, ...], strides: tuple[int, ...], offset: int = 0
     ) -> Value:
         """Return another array on the same entries; ``offset`` counts bytes from this one's."""
-        return Value(self.buffer, shape, self.dtype, strides, self.offset + offset, self.step)
+        return Value(
+            self.buffer, shape, self.dtype, strides, self.offset + offset, self.step, self.lane
+        )
 
     def reshaped(self, shape: tuple[int, ...]) -> Value:
         """Return a contiguous array in another shape."""

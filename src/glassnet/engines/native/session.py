@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from glassnet.engines.native import blas, compiler
+from glassnet.engines.native import blas, compiler, crew
 from glassnet.engines.native.instance import Call, Instance, aligned
 from glassnet.engines.native.memory import Value
 from glassnet.engines.native.planning import Plan, Planner
@@ -218,7 +218,8 @@ class Session:
         """
         self._words[12] = table.ctypes.data
         self._words[14], self._words[15] = epochs, budget
-        with blas.single_threaded():
+        first = self._instances["first"]
+        with blas.single_threaded(), crew.at_work(first.control, first.threads):
             self._run(self._words.ctypes.data)
         for instance in self._instances.values():
             if instance.error is not None:

@@ -130,6 +130,16 @@ def gather(S: np.dtype, D: np.dtype) -> Any:
     return kernel
 
 
+def finite() -> Any:
+    """``[kernel, → flag, array, entries]``: set the flag where an entry is not finite."""
+
+    def kernel(p: int) -> None:
+        q = words(p)
+        call5(q[0], q[1], q[2], 0, 0, q[3])
+
+    return kernel
+
+
 STATE = ("step", "rows", "flag", "failed", "epoch", "batch", "made", "key")
 """The cells of a run, 64-bit integers in this order."""
 

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array, populate_array
 from numba.np.numpy_support import from_dtype
@@ -24,7 +23,7 @@ def _array(context: Any, builder: Any, kind: Any, address: Any, size: Any) -> An
     return made._getvalue()
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def view(typingctx: Any, address: Any, size: Any, dtype: Any) -> Any:
     """Return the ``size`` entries of ``dtype`` that lie at an address, as an array."""
     kind = types.Array(dtype.dtype, 1, "C")
@@ -35,7 +34,7 @@ def view(typingctx: Any, address: Any, size: Any, dtype: Any) -> Any:
     return kind(types.int64, types.int64, dtype), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def words(typingctx: Any, address: Any) -> Any:
     """Return the integers that lie at an address: the parameters of an instruction."""
     kind = types.Array(types.int64, 1, "C")
@@ -48,7 +47,7 @@ def words(typingctx: Any, address: Any) -> Any:
 
 
 def _calling(count: int) -> Any:
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def call(typingctx: Any, address: Any, *arguments: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
             integer = ir.IntType(64)
@@ -68,7 +67,7 @@ call5 = _calling(5)
 """``call5(address, a, b, c, d, e)``: call the kernel at an address with five integers."""
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def float_of_bits(typingctx: Any, bits: Any) -> Any:
     """Return the float64 whose bits an integer holds."""
 
@@ -89,7 +88,7 @@ def stack(nbytes: int) -> Any:
     They last as long as the kernel runs, and every call at the same place gives the same bytes.
     """
 
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def address(typingctx: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             kind = ir.ArrayType(ir.IntType(8), nbytes)
@@ -113,14 +112,14 @@ def cells(dtype: Any) -> tuple[Any, Any]:
     def pointer(context: Any, builder: Any, address: Any) -> Any:
         return builder.inttoptr(address, context.get_data_type(kind).as_pointer())
 
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def get(typingctx: Any, address: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
             return context.unpack_value(builder, kind, pointer(context, builder, given[0]))
 
         return kind(types.int64), generate
 
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def put(typingctx: Any, address: Any, value: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
             place = pointer(context, builder, given[0])
@@ -144,3 +143,50 @@ def _word(typingctx: Any, address: Any, place: Any) -> Any:
 
 word: Any = _word
 """``word(p, i)``: the word of an instruction at place ``i``; cheaper to compile than ``words``."""
+
+
+def _pointer(builder: Any, address: Any) -> Any:
+    return builder.inttoptr(address, ir.IntType(64).as_pointer())
+
+
+@intrinsic
+def atomic_load(typingctx: Any, address: Any) -> Any:
+    """Return the integer at an address; what others wrote before they stored it is seen after."""
+
+    def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        return builder.load_atomic(_pointer(builder, given[0]), "acquire", 8)
+
+    return types.int64(types.int64), generate
+
+
+@intrinsic
+def atomic_store(typingctx: Any, address: Any, value: Any) -> Any:
+    """Store an integer at an address, after all that was written before."""
+
+    def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        builder.store_atomic(given[1], _pointer(builder, given[0]), "release", 8)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64), generate
+
+
+@intrinsic
+def atomic_add(typingctx: Any, address: Any, value: Any) -> Any:
+    """Add to the integer at an address; return what stood there."""
+
+    def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        return builder.atomic_rmw("add", _pointer(builder, given[0]), given[1], "seq_cst")
+
+    return types.int64(types.int64, types.int64), generate
+
+
+@intrinsic
+def atomic_swap(typingctx: Any, address: Any, expected: Any, value: Any) -> Any:
+    """Replace the integer at an address if it is the expected one; tell whether it was (1 or 0)."""
+
+    def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        place = _pointer(builder, given[0])
+        found = builder.cmpxchg(place, given[1], given[2], "seq_cst", "seq_cst")
+        return builder.zext(builder.extract_value(found, 1), ir.IntType(64))
+
+    return types.int64(types.int64, types.int64, types.int64), generate

@@ -34,7 +34,14 @@ class Table:
     words: tuple[Any, ...]
 
 
-Word = int | Value | Kernel | Blas | Table
+@dataclass(frozen=True)
+class Running:
+    """A word that counts: so much more from one slice of the batch to the next."""
+
+    step: int
+
+
+Word = int | Value | Kernel | Blas | Table | Running
 
 
 def bits(number: float) -> int:
@@ -59,11 +66,28 @@ class Instruction:
     """Pairs (written, read): the first may lie over the second, if nobody reads that later."""
 
 
+@dataclass(eq=False)
+class Parallel(Instruction):
+    """Instructions that threads run side by side: for each slice of the batch, or by parts."""
+
+    body: tuple[Instruction, ...] = ()
+    parts: int = 1
+    """The lanes, or the parts into which a cluster is divided."""
+    slices: int = 1
+    """The slices of a lane."""
+    zeros: tuple[Value, ...] = ()
+    """What a lane sets to zero before its first slice."""
+    divided: bool = False
+    """Whether the body is a cluster of which each part computes its share."""
+
+
 @dataclass
 class Builder:
     """Collects the instructions that compute a list of nodes."""
 
     instructions: list[Instruction] = field(default_factory=list)
+    role: str = "value"
+    """The role of buffers for values between instructions."""
     accumulating: bool = False
     """Whether the value is to be added to what ``out`` holds; for rules that say they can."""
 
@@ -87,11 +111,11 @@ class Builder:
 
     def temporary(self, shape: tuple[int, ...], dtype: Any) -> Value:
         """Return a new array for a value between two instructions."""
-        return new_value(shape, np.dtype(dtype))
+        return new_value(shape, np.dtype(dtype), self.role)
 
     def scratch(self, nbytes: int) -> Value:
         """Return bytes that an instruction needs while it runs; name them in ``scratch=``."""
-        return new_value((nbytes,), np.dtype(np.uint8))
+        return new_value((nbytes,), np.dtype(np.uint8), self.role)
 
     def contiguous(self, value: Value) -> Value:
         """Return the value itself, or a row-major copy made by an instruction."""
