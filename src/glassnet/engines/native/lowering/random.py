@@ -60,9 +60,9 @@ _DRAWS: dict[str, tuple[Callable[[np.random.Generator], Any], int]] = {
 
 @cache
 def agrees_with_numpy(kind: str = "permutation") -> bool:
-    """Return whether this NumPy draws the numbers that the kernels draw; costs microseconds, once.
+    """Return whether this NumPy draws the numbers that the kernels draw; costs some 10 µs, once.
 
-    ``kind`` is one of ``bits``, ``float32``, ``float64``, ``integers``, ``permutation``.
+    ``kind`` names a draw of the table above; the shuffle of the data is a ``permutation``.
     """
     draw, expected = _DRAWS[kind]
     return crc32(np.ascontiguousarray(draw(philox(1, 2, 3))).tobytes()) == expected
