@@ -102,7 +102,7 @@ def _emit(
         f"pooling.{kernel}:{out.dtype.str[1:]}",
         words,
         writes=[out],
-        reads=given,
+        reads=[*given, *([out] if builder.accumulating else [])],
         operations=values.size * prod(op.pool),
         note=op.name,
     )

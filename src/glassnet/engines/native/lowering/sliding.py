@@ -106,7 +106,7 @@ def _region(
         f"sliding.region:{out.dtype.str[1:]}",
         words,
         writes=[out],
-        reads=[value],
+        reads=[value, *([out] if add else [])],
         note="padding",
     )
 
@@ -156,7 +156,7 @@ def _depthwise(
         f"depthwise.{kernel}:{out.dtype.str[1:]}",
         words,
         writes=[out],
-        reads=list(arrays[1:]),
+        reads=list(arrays if not clear else arrays[1:]),
         operations=2 * places.size * len(offsets),
         note="one filter for each channel",
     )

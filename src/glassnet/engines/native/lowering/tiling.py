@@ -141,7 +141,7 @@ class Product:
             f"sliding.product:{self.a.dtype.str[1:]}",
             words,
             writes=[self.out],
-            reads=[self.a, self.b],
+            reads=[self.a, self.b, *([] if clear or stores else [self.out])],
             operations=operations,
             note="product over windows",
         )
