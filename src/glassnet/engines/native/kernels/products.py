@@ -26,7 +26,7 @@ from numba.extending import intrinsic
 from glassnet.engines.native.kernels.micro import Tile, multiplier
 from glassnet.engines.native.kernels.packing import transposer
 from glassnet.engines.native.kernels.primitives import cells, numba_type, word
-from glassnet.engines.native.kernels.vectors import hidden
+from glassnet.engines.native.kernels.vectors import hidden, registers
 
 ARGUMENTS = 1
 
@@ -48,15 +48,15 @@ def places(p: int, piece: int) -> Any:
 
 # --- in tiles of registers ------------------------------------------------------------------------
 def block(T: np.dtype) -> Any:
-    """By tiles of 8 rows. Word 13 is room for a panel of B: see ``panel_bytes`` of the lowering."""
-    size = T.itemsize
-    return _tiled(T, Tile(8, 2, size), Tile(8, 1, size))
+    """By tiles of 8 or 6 rows. Word 13 is room for a panel of B: see ``lowering.linear``."""
+    size, rows = T.itemsize, 8 if registers() == 32 else 6
+    return _tiled(T, Tile(rows, 2, size), Tile(rows, 1, size))
 
 
 def few(T: np.dtype) -> Any:
     """By tiles of 4 rows, for products whose limit is the memory of B."""
     size = T.itemsize
-    return _tiled(T, Tile(4, 4, size), Tile(4, 1, size))
+    return _tiled(T, Tile(4, registers() // 8, size), Tile(4, 1, size))
 
 
 def row(T: np.dtype) -> Any:

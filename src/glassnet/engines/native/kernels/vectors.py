@@ -5,6 +5,7 @@ A vector is as wide as a register of this machine; what a machine lacks LLVM mak
 
 from __future__ import annotations
 
+import platform
 from typing import Any
 
 from llvmlite import binding, ir
@@ -20,6 +21,12 @@ def vector_bytes() -> int:
     """Return the bytes of a vector register of this machine."""
     features = binding.get_host_cpu_features()
     return 64 if features.get("avx512f") else 32 if features.get("avx") else 16
+
+
+def registers() -> int:
+    """Return how many vectors this machine holds in registers, 16 where we can't tell."""
+    arm = platform.machine().lower() in ("arm64", "aarch64")
+    return 32 if arm or vector_bytes() == 64 else 16
 
 
 def lanes_of(size: int) -> int:
