@@ -62,11 +62,11 @@ def few(T: np.dtype) -> Any:
 def row(T: np.dtype) -> Any:
     """By tiles of a single row, for products whose limit is the memory of B."""
     size = T.itemsize
-    return _tiled(T, Tile(1, 8, size), Tile(1, 2, size, 4))
+    return _tiled(T, Tile(1, 8, size), Tile(1, 1, size, 4))
 
 
 def _tiled(T: np.dtype, wide: Tile, narrow: Tile) -> Any:
-    """Panels of B as wide as a tile, each times all rows of A."""
+    """Panels of B as wide as a tile, each times all rows of A; the last ones may be narrow."""
     size, rows = T.itemsize, wide.rows
     multiply, multiply_narrow = multiplier(wide), multiplier(narrow)
     pack = _packer(T)
@@ -81,7 +81,7 @@ def _tiled(T: np.dtype, wide: Tile, narrow: Tile) -> Any:
             a, b, c = places(p, piece)
             j = 0
             while j < n:
-                slim = n - j <= narrow_columns
+                slim = n - j <= wide_columns // 2
                 width = narrow_columns if slim else wide_columns
                 columns = min(width, n - j)
                 # Rows of B are read where they lie, but for those whose tile ends behind B.
