@@ -51,9 +51,15 @@ def _smaller(a: Lanes, b: Lanes) -> Lanes:
     return (stays | a.differs(a) if a.floating else stays).choose(a, b)
 
 
+def _any_larger(a: Lanes, b: Lanes) -> Lanes:
+    return (a > b).choose(a, b)
+
+
 SUM = Fold("sum", lambda a, b: a + b, lambda d: 0)
 PRODUCT = Fold("product", lambda a, b: a * b, lambda d: 1)
 MAXIMUM = Fold("maximum", _larger, lambda d: -np.inf if d.kind == "f" else np.iinfo(d).min)
+LARGEST_NUMBER = Fold("largest number", _any_larger, MAXIMUM.start)
+"""The largest, of which nothing is said where one is NaN: a single instruction."""
 MINIMUM = Fold("minimum", _smaller, lambda d: np.inf if d.kind == "f" else np.iinfo(d).max)
 
 
@@ -194,6 +200,23 @@ def sweep(
     held = [joined(fold, work.lanes(k, held[k])).value for k, fold in enumerate(folds)]
     held = loop(builder, whole, n, WORD(1), held, lambda i, h: work.step(i, 1, h))
     return [work.lanes(k, v) for k, v in enumerate(held)]
+
+
+def short_sweep(
+    builder: Any,
+    n: Any,
+    reads: Sequence[Any],
+    formula: Callable[..., Sequence[Lanes]],
+    folds: Sequence[Fold] = (),
+    write: Any = None,
+    unroll: int = 1,
+) -> list[Lanes]:
+    """``sweep`` for arrays that a single vector holds, on a machine that has masks: no loop."""
+    work = _Sweep(builder, reads, formula, folds, write)
+    count = lanes_of([a.stored for a in [*reads, *([write] if write else [])]])
+    mask = first_lanes(builder, n, count)
+    held = work.step(WORD(0), count, work.starts(count), mask)
+    return [joined(fold, work.lanes(k, held[k])) for k, fold in enumerate(folds)]
 
 
 class _Sweep:

@@ -7,9 +7,12 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from glassnet.engines.native.kernels.primitives import view, words
+from glassnet.engines.native.kernels.folding import MAXIMUM, MINIMUM, Fold, fold_line
+from glassnet.engines.native.kernels.primitives import stack, view, words
 
 ARGUMENTS = 1
+
+_BLOCK = 64
 
 
 @njit(inline="always")
@@ -26,35 +29,63 @@ def _before(a: Any, b: Any) -> Any:
 
 def argmax(T: np.dtype) -> Any:
     """The place of the largest entry, the first one of several. Words: see ``_place``."""
-    return _place(_after, T)
+    return _place(_after, MAXIMUM, T)
 
 
 def argmin(T: np.dtype) -> Any:
     """The place of the smallest entry, the first one of several. Words: see ``_place``."""
-    return _place(_before, T)
+    return _place(_before, MINIMUM, T)
 
 
-def _place(better: Any, T: np.dtype) -> Any:
+def _place(better: Any, fold: Fold, T: np.dtype) -> Any:
     """``[out, in, outer, rows, inner, outer stride, row stride, inner stride]``: over the rows.
 
-    A NaN is better than any number, as in NumPy. out is row-major (outer, inner).
+    A NaN is better than any number, as in NumPy. out is row-major (outer, inner). Where the entries
+    lie side by side, those of a block are looked at only if the best of them is better.
     """
+    size, best_of, room = T.itemsize, fold_line(fold, T, T), stack(T.itemsize)
+    first = _finding(T)
 
     def kernel(p: int) -> None:
         q = words(p)
         outer, rows, inner, by_row = q[2], q[3], q[4], q[6]
-        to = view(q[0], outer * inner, np.int64)
+        slot = room()
+        to, found = view(q[0], outer * inner, np.int64), view(slot, 1, T)
+        along = by_row == size and rows > _BLOCK
         for o in range(outer):
             for i in range(inner):
                 place = q[1] + o * q[5] + i * q[7]
                 best, at = view(place, 1, T)[0], 0
-                for r in range(1, rows):
-                    entry = view(place + r * by_row, 1, T)[0]
-                    if better(entry, best):
-                        best, at = entry, r
-                to[o * inner + i] = at
+                if not along:
+                    for r in range(1, rows):
+                        entry = view(place + r * by_row, 1, T)[0]
+                        if better(entry, best):
+                            best, at = entry, r
+                    to[o * inner + i] = at
+                    continue
+                for start in range(0, rows, _BLOCK):
+                    end = start + _BLOCK if start + _BLOCK < rows else rows
+                    best_of(slot, place + start * size, end - start, size, 0)
+                    if better(found[0], best):
+                        best, at = found[0], start
+                to[o * inner + i] = at + first(best, place + at * size, rows - at)
 
     return kernel
+
+
+def _finding(T: np.dtype) -> Any:
+    size = T.itemsize
+
+    @njit
+    def first(best: Any, place: int, n: int) -> int:
+        """The place of the first entry that is ``best``, which may be NaN."""
+        for r in range(n):
+            entry = view(place + r * size, 1, T)[0]
+            if entry == best or entry != entry:
+                return r
+        return 0
+
+    return first
 
 
 # --- sorting ----------------------------------------------------------------------------------

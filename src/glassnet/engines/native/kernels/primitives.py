@@ -85,7 +85,8 @@ def numba_type(dtype: Any) -> Any:
 def stack(nbytes: int) -> Any:
     """Return a function for kernels that gives the address of so many bytes on the stack.
 
-    They last as long as the kernel runs, and every call at the same place gives the same bytes.
+    They last as long as the kernel runs. Each place where it is called in the code has bytes of its
+    own, the same ones every time: call it once and keep the address.
     """
 
     @intrinsic

@@ -13,8 +13,15 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
-from glassnet.engines.native.kernels.arrays import WORD, Array
-from glassnet.engines.native.kernels.folding import MAXIMUM, SUM, apart, spread, sweep
+from glassnet.engines.native.kernels.arrays import WORD, Array, has_masks, lanes_of
+from glassnet.engines.native.kernels.folding import (
+    LARGEST_NUMBER,
+    SUM,
+    apart,
+    short_sweep,
+    spread,
+    sweep,
+)
 from glassnet.engines.native.kernels.formulas import exp, log1p
 from glassnet.engines.native.kernels.lanes import Lanes
 from glassnet.engines.native.kernels.primitives import words
@@ -25,62 +32,65 @@ ARGUMENTS = 1
 def softmax(T: np.dtype) -> Any:
     """eˣ / Σ eˣ for each row. Words: see ``_by_rows``."""
 
-    def write(builder: Any, out: Any, source: Any, n: Any, more: Any) -> None:
+    def write(builder: Any, go: Any, out: Any, source: Any, n: Any, more: Any) -> None:
         x, y = Array(builder, source, T), Array(builder, out, T)
-        top = _top(builder, x, n)
+        top = _top(builder, go, x, n)
 
-        def power(v: Lanes) -> list[Lanes]:
-            e = exp(v - spread(top, v.count))
-            return [e, e]
+        def power(v: Lanes) -> Lanes:
+            return exp(v - spread(top, v.count))
 
-        (total,) = sweep(builder, n, [x], power, [SUM], write=y)
-        sweep(builder, n, [y], lambda e: [e / spread(total, e.count)], write=y)
+        if go is short_sweep:  # the exponentials stay where they are
+            (total,) = go(builder, n, [x], lambda v: [power(v)], [SUM])
+            go(builder, n, [x], lambda v: [power(v) / spread(total, v.count)], write=y)
+        else:
+            (total,) = go(builder, n, [x], lambda v: [power(v)] * 2, [SUM], write=y)
+            go(builder, n, [y], lambda e: [e / spread(total, e.count)], write=y)
 
-    return _by_rows("softmax", write)
+    return _by_rows("softmax", write, T)
 
 
 def log_softmax(T: np.dtype) -> Any:
     """x - log Σ eˣ for each row. Words: see ``_by_rows``."""
 
-    def write(builder: Any, out: Any, source: Any, n: Any, more: Any) -> None:
+    def write(builder: Any, go: Any, out: Any, source: Any, n: Any, more: Any) -> None:
         x, y = Array(builder, source, T), Array(builder, out, T)
-        top = _top(builder, x, n)
-        total = _log_sum(builder, x, n, top)
+        top = _top(builder, go, x, n)
+        total = _log_sum(builder, go, x, n, top)
 
         def value(v: Lanes) -> list[Lanes]:
             return [v - spread(top, v.count) - spread(total, v.count)]
 
-        sweep(builder, n, [x], value, write=y)
+        go(builder, n, [x], value, write=y)
 
-    return _by_rows("log_softmax", write)
+    return _by_rows("log_softmax", write, T)
 
 
 def log_sum_exp(T: np.dtype) -> Any:
     """log Σ eˣ for each row. Words: see ``_by_rows``."""
 
-    def write(builder: Any, out: Any, source: Any, n: Any, more: Any) -> None:
+    def write(builder: Any, go: Any, out: Any, source: Any, n: Any, more: Any) -> None:
         x = Array(builder, source, T)
-        top = _top(builder, x, n)
+        top = _top(builder, go, x, n)
         top = (top - top).equals(0).choose(top, 0.0)  # ∞ - ∞ is no number
-        _store(builder, out, _log_sum(builder, x, n, top) + top)
+        _store(builder, out, _log_sum(builder, go, x, n, top) + top)
 
-    return _by_rows("log_sum_exp", write)
+    return _by_rows("log_sum_exp", write, T)
 
 
 def cross_entropy(T: np.dtype) -> Any:
     """-Σ t log softmax(x) for each row; ``more`` are the targets. Words: see ``_by_rows``."""
 
-    def write(builder: Any, out: Any, source: Any, n: Any, more: Any) -> None:
+    def write(builder: Any, go: Any, out: Any, source: Any, n: Any, more: Any) -> None:
         x, t = Array(builder, source, T), Array(builder, more, T)
-        top = _top(builder, x, n)
-        total = _log_sum(builder, x, n, top)
+        top = _top(builder, go, x, n)
+        total = _log_sum(builder, go, x, n, top)
 
         def term(v: Lanes, target: Lanes) -> list[Lanes]:
             return [target * (spread(total, v.count) - (v - spread(top, v.count)))]
 
-        _store(builder, out, sweep(builder, n, [x, t], term, [SUM])[0])
+        _store(builder, out, go(builder, n, [x, t], term, [SUM])[0])
 
-    return _by_rows("cross_entropy", write)
+    return _by_rows("cross_entropy", write, T)
 
 
 def sparse_cross_entropy(T: np.dtype, L: np.dtype) -> Any:
@@ -89,24 +99,36 @@ def sparse_cross_entropy(T: np.dtype, L: np.dtype) -> Any:
     A number that names no class gives NaN.
     """
 
-    def write(builder: Any, out: Any, source: Any, n: Any, more: Any) -> None:
+    def write(builder: Any, go: Any, out: Any, source: Any, n: Any, more: Any) -> None:
         x = Array(builder, source, T)
-        top = _top(builder, x, n)
-        total = _log_sum(builder, x, n, top)
+        top = _top(builder, go, x, n)
+        total = _log_sum(builder, go, x, n, top)
         label = Array(builder, more, L).load(WORD(0), 1).to(np.dtype(np.int64))
         known = (label >= 0) & (label < Lanes(builder, n, label.dtype))
         chosen = x.load(known.choose(label, 0).value, 1)
         _store(builder, out, known.choose(total - (chosen - top), np.nan))
 
-    return _by_rows("sparse_cross_entropy", write)
+    return _by_rows("sparse_cross_entropy", write, T)
 
 
-def _by_rows(name: str, write: Callable[..., None]) -> Any:
+def _by_rows(name: str, write: Callable[..., None], T: np.dtype) -> Any:
     """``[out, in, rows, n, out step, step, more, their step]``: n entries, at least one, a row.
 
     The entries of a row lie side by side; the steps go from row to row.
     """
-    row = apart(name, write, 4)
+
+    def choose(builder: Any, out: Any, source: Any, n: Any, more: Any) -> None:
+        if not has_masks([T]):
+            write(builder, sweep, out, source, n, more)
+            return
+        few = builder.icmp_signed("<=", n, WORD(lanes_of([T])))
+        with builder.if_else(few) as (then, otherwise):
+            with then:
+                write(builder, short_sweep, out, source, n, more)
+            with otherwise:
+                write(builder, sweep, out, source, n, more)
+
+    row = apart(name, choose, 4)
 
     def kernel(p: int) -> None:
         q = words(p)
@@ -120,12 +142,12 @@ def _by_rows(name: str, write: Callable[..., None]) -> Any:
     return kernel
 
 
-def _top(builder: Any, x: Any, n: Any) -> Lanes:
-    """The largest entry; NaN where one is."""
-    return sweep(builder, n, [x], lambda v: [v], [MAXIMUM], unroll=2)[0]
+def _top(builder: Any, go: Any, x: Any, n: Any) -> Lanes:
+    """The largest entry. With a NaN among them it may be any: what is made of the row is NaN."""
+    return go(builder, n, [x], lambda v: [v], [LARGEST_NUMBER], unroll=4)[0]
 
 
-def _log_sum(builder: Any, x: Any, n: Any, top: Lanes) -> Lanes:
+def _log_sum(builder: Any, go: Any, x: Any, n: Any, top: Lanes) -> Lanes:
     """log Σ e^(x - top)."""
 
     def terms(v: Lanes) -> list[Lanes]:
@@ -133,7 +155,7 @@ def _log_sum(builder: Any, x: Any, n: Any, top: Lanes) -> Lanes:
         one = z.equals(0).choose(z.constant(1), 0.0)
         return [exp(z) - one, one]
 
-    others, ties = sweep(builder, n, [x], terms, [SUM, SUM])
+    others, ties = go(builder, n, [x], terms, [SUM, SUM])
     return log1p(others + (ties - 1))
 
 

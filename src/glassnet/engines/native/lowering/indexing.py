@@ -7,7 +7,7 @@ that are no floats have no NaN, so those are left to the reference.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from glassnet.engines.native.lowering.base import SUM, Builder, Word, lowers, slices
 from glassnet.engines.native.lowering.movement import fill, merged_axes, move
@@ -114,7 +114,7 @@ def _flat(builder: Builder, indices: Sequence[Value]) -> tuple[tuple[int, ...], 
     return shape, flat
 
 
-def _common(sizes: Sequence[int]) -> int:
+def _common(sizes: Iterable[int]) -> int:
     found = set(sizes) - {1}
     return found.pop() if found else 1
 
