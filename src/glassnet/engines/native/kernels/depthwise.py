@@ -92,15 +92,15 @@ def by_input(T: np.dtype) -> Any:
         x, w, y = x + word(p, 0), word(p, 1), y + word(p, 2)
         while left > 0:
             there = lanes(left, T)
-            at, source, more = x, y, word(p, 11)
-            while more > 0:
-                g = load(source, there, T)
-                cell, last, factor = word(p, 16), word(p, 16) + 8 * word(p, 15), w
-                while cell < last:
-                    to = at + word(cell, 0)
-                    store(fused(load(factor, there, T), g, load(to, there, T)), to, there)
-                    cell, factor = cell + 8, factor + pixel
-                at, source, more = at + word(p, 14), source + pixel, more - 1
+            cell, last, factor = word(p, 16), word(p, 16) + 8 * word(p, 15), w
+            while cell < last:
+                # Cell by cell: neighbouring places then never add to the same entry in a row.
+                k, to, source = load(factor, there, T), x + word(cell, 0), y
+                end = y + word(p, 11) * pixel
+                while source < end:
+                    store(fused(k, load(source, there, T), load(to, there, T)), to, there)
+                    to, source = to + word(p, 14), source + pixel
+                cell, factor = cell + 8, factor + pixel
             x, y, w, left = x + 64, y + 64, w + 64, left - width
 
     return _rows(visit, T)

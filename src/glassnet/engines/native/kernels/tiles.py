@@ -39,16 +39,18 @@ def _register() -> tuple[int, int]:
 
 
 class _Tile:
-    """Writes a tile of ``width`` vectors of 64 bytes, the last one perhaps in part."""
+    """Writes a tile of ``width`` vectors of 64 bytes, the last one perhaps in part; 0 is half one."""
 
     def __init__(self, builder: Any, block: Any, dtype: np.dtype, width: int) -> None:
         self.builder, self.block, self.size = builder, block, dtype.itemsize
         register, self.kept = _register()
+        whole = 64 * width or 32
+        register = min(register, whole)
         self.scalar = ir.FloatType() if self.size == 4 else ir.DoubleType()
         self.lanes = register // self.size
         self.vector = ir.VectorType(self.scalar, self.lanes)
-        self.count = width * 64 // register
-        self.parted = 64 // register
+        self.count = whole // register
+        self.parted = min(whole, 64) // register
         self.a = [self.word(_FIRST_ROW + r) for r in range(ROWS)]
         self.o = [self.word(_FIRST_ROW + ROWS + r) for r in range(ROWS)]
 
@@ -202,4 +204,5 @@ def _tile(width: int) -> Callable[[np.dtype], Any]:
     return template
 
 
-tile1, tile2, tile3, tile4 = map(_tile, (1, 2, 3, 4))
+tile0, tile1, tile2, tile3, tile4 = map(_tile, range(5))
+"""Tiles of half a vector, and of 1 to 4 vectors."""

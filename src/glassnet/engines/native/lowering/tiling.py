@@ -77,6 +77,7 @@ def _columns(columns: int, dtype: np.dtype) -> list[tuple[int, int, Kernel]]:
     for first in range(0, count, _WIDTH):
         width = min(_WIDTH, count - first)
         last = min(columns - (first + width - 1) * lanes, lanes)
+        width = width if width > 1 or last > lanes // 2 else 0
         found.append((first * _VECTOR, last, Kernel(f"tiles.tile{width}:{dtype.str[1:]}")))
     return found
 
