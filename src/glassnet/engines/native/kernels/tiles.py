@@ -39,7 +39,7 @@ def _register() -> tuple[int, int]:
 
 
 class _Tile:
-    """Writes a tile of ``width`` vectors of 64 bytes, the last one perhaps in part; 0 is half one."""
+    """Writes a tile of ``width`` vectors of 64 bytes, or of half a one; the last may be in part."""
 
     def __init__(self, builder: Any, block: Any, dtype: np.dtype, width: int) -> None:
         self.builder, self.block, self.size = builder, block, dtype.itemsize
