@@ -1,9 +1,9 @@
 """Object code of kernels on disk: where it lies, when it is fit to use, who may write it.
 
-A folder of object files is named by everything that the code depends on, so that what is found in
-it fits; a file carries the name of its kernel and a checksum, so that what is found is whole. Files
-are written under another name and renamed. Where nothing can be written, nothing is, and the
-kernels live in the memory of the process alone.
+A folder holds the object files of a family of kernels, and is named by all that their code depends
+on, so that what is found in it fits; a file carries the name of its kernel and a checksum, so that
+what is found is whole. Files are written under another name and renamed. Where nothing can be
+written, nothing is, and the kernels live in the memory of the process alone.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ PATIENCE = 300.0
 
 _MAGIC = b"glassnet kernel\n"
 _HEADER = struct.Struct("<32sQQ")
-_FOLDER = re.compile(r"[0-9a-f]{20}-[0-9a-f]{20}")
+_FOLDER = re.compile(r"\w+-[0-9a-f]{20}-[0-9a-f]{20}")
 _HERE = Path(__file__).parent
 _log = logging.getLogger("glassnet")
 _numbers = itertools.count()
@@ -57,42 +57,75 @@ def root() -> Path | None:
     return None if str(place).startswith("~") else place.absolute() / "kernels"
 
 
-def sources() -> list[tuple[str, int, int]]:
-    """Return name, time and size of each file that the object code is made from."""
+@cache
+def sources(family: str) -> tuple[str, ...]:
+    """Return the files that the code of a family's kernels is made from, but for libraries.
+
+    They are what makes object code of anything, the family's module, and the modules of kernels
+    that it imports, directly or not.
+
+    >>> "kernels/primitives.py" in sources("movement")
+    True
+    """
+    found: dict[str, None] = dict.fromkeys(_MAKERS)
+    ahead = [family]
+    while ahead:
+        file = f"kernels/{ahead.pop()}.py"
+        if file in found or not (_HERE / file).is_file():
+            continue
+        found[file] = None
+        for name, names in _IMPORTED.findall(_content(file).decode()):
+            ahead += [name] if name else re.findall(r"\w+", names)
+    return tuple(sorted(found))
+
+
+@cache
+def _content(file: str) -> bytes:
+    return (_HERE / file).read_bytes()
+
+
+_MAKERS = ("cache.py", "compiler.py", "object_code.py", "kernels/__init__.py")
+_IMPORTED = re.compile(r"glassnet\.engines\.native\.kernels(?:\.(\w+)| import \(?([\w\s,]+))")
+
+
+def _states() -> dict[str, tuple[int, int]]:
     files = [*(_HERE / "kernels").glob("*.py"), *map(_HERE.joinpath, _MAKERS)]
     try:
-        states = [(str(file.relative_to(_HERE)), file.stat()) for file in sorted(files)]
+        states = {file.relative_to(_HERE).as_posix(): file.stat() for file in files}
     except OSError:  # a package without its sources: nothing can be told from them
-        return []
-    return [(name, state.st_mtime_ns, state.st_size) for name, state in states]
+        return {}
+    return {name: (state.st_mtime_ns, state.st_size) for name, state in states.items()}
 
 
-_MAKERS = ("compiler.py", "cache.py", "object_code.py")
-_at_import = sources()
+_at_import = _states()
 
 
-def unchanged() -> bool:
+def unchanged(family: str) -> bool:
     """Tell whether the sources are still those of the moment when this module was imported.
 
     Where they are not, nobody knows which version the process has imported, and so under which
     name its kernels would have to be kept.
     """
-    return sources() == _at_import
+    now = _states()
+    return all(now.get(file) == _at_import.get(file) for file in sources(family))
 
 
 @cache
-def code_key() -> str:
-    """Return the hash of the sources and of the versions of what compiles them."""
-    digest = hashlib.sha256()
-    for name, _, _ in _at_import:
-        content = (_HERE / name).read_bytes()
+def code_key(family: str) -> str:
+    """Return the hash of a family's sources and of the versions of what compiles them."""
+    digest = hashlib.sha256(_libraries())
+    for name in sources(family):
+        content = _content(name)
         digest.update(f"{name}\0{len(content)}\0".encode())
         digest.update(content)
+    return digest.hexdigest()[:20]
+
+
+@cache
+def _libraries() -> bytes:
     python = (sys.implementation.name, *sys.version_info[:2], np.__version__)
     settings = sorted(item for item in os.environ.items() if item[0].startswith("NUMBA_"))
-    digest.update(repr((python, settings)).encode())
-    digest.update(_version("numba") + _version("llvmlite"))
-    return digest.hexdigest()[:20]
+    return repr((python, settings, _version("numba"), _version("llvmlite"))).encode()
 
 
 def _version(library: str) -> bytes:
@@ -110,38 +143,50 @@ def _version(library: str) -> bytes:
 
 
 class Store:
-    """The object files of one folder."""
+    """The object files for one machine: a folder for each version of a family's code."""
 
-    def __init__(self, folder: Path | None) -> None:
-        self.folder = folder
-        self._writable = folder is not None
+    def __init__(self, place: Path | None, machine: str) -> None:
+        self.place = place
+        self.machine = machine
+        self._writable = place is not None
+
+    def folder(self, kernel: str) -> Path:
+        """Return where the file of a kernel lies, or would lie."""
+        family = family_of(kernel)
+        return (self.place or Path()) / f"{family}-{code_key(family)}-{self.machine}"
 
     def present(self, kernels: Iterable[str]) -> set[str]:
         """Return those of the kernels that have a file here."""
-        try:
-            files = set(os.listdir(self.folder)) if self.folder else set()
-        except OSError:
-            return set()
-        return {kernel for kernel in kernels if file_name(kernel) in files}
+        files: dict[Path, list[str]] = {}
+        found = set()
+        for kernel in kernels if self.place else ():
+            folder = self.folder(kernel)
+            if folder not in files:
+                files[folder] = _listed(folder)
+            if file_name(kernel) in files[folder]:
+                found.add(kernel)
+        return found
 
     def read(self, kernel: str) -> bytes | None:
         """Return the object code of a kernel; None where there is none, or it is damaged."""
-        if self.folder is None:
+        if self.place is None:
             return None
+        folder = self.folder(kernel)
         try:
-            content = (self.folder / file_name(kernel)).read_bytes()
+            content = (folder / file_name(kernel)).read_bytes()
         except OSError:
             return None
+        _note_use(folder)
         return unpacked(kernel, content)
 
     def write(self, kernel: str, code: bytes) -> None:
         """Keep the object code of a kernel, where that is possible."""
-        if not self._writable or self.folder is None or not unchanged():
+        if not self._writable or not unchanged(family_of(kernel)):
             return
-        target = self.folder / file_name(kernel)
+        target = self.folder(kernel) / file_name(kernel)
         temporary = target.with_name(f"{target.name}.{os.getpid()}.{next(_numbers)}.tmp")
         try:
-            self._make()
+            self._make(target.parent)
             with open(temporary, "xb") as file:
                 file.write(packed(kernel, code))
                 file.flush()
@@ -153,15 +198,9 @@ class Store:
             with suppress(OSError):
                 temporary.unlink()
 
-    def used(self) -> None:
-        """Note that the folder is in use, once a day."""
-        with suppress(OSError):
-            if self.folder and time.time() - self.folder.stat().st_mtime > 86400:
-                os.utime(self.folder)
-
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Keep other processes from compiling for this folder meanwhile, where locks work.
+        """Keep other processes from compiling meanwhile, where files can be locked.
 
         The system frees the lock when its process ends, however it ends.
         """
@@ -175,46 +214,54 @@ class Store:
                 os.close(file)
 
     def _lock_file(self) -> int | None:
-        if not self._writable or self.folder is None:
+        if not self._writable or self.place is None:
             return None
         try:
-            self._make()
-            return os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+            self._make(self.place)
+            return os.open(self.place / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             self._give_up(error)
             return None
 
-    def _make(self) -> None:
-        assert self.folder is not None
-        if self.folder.is_dir():
-            return
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _remove_unused(self.folder)
+    def _make(self, folder: Path) -> None:
+        if not folder.is_dir():
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _remove_unused(folder)
 
     def _give_up(self, error: OSError) -> None:
         self._writable = False
-        _log.info("glassnet keeps its kernels in memory, %s: %s", self.folder, error)
+        _log.info("glassnet keeps its kernels in memory, %s: %s", self.place, error)
 
 
 def store(machine: Sequence[str]) -> Store:
-    """Return the files for this code on a machine, told by words such as its CPU's features."""
+    """Return the files for a machine, told by words such as its CPU's features."""
     key = hashlib.sha256("\0".join(machine).encode()).hexdigest()[:20]
-    return _store_of(root() if _at_import else None, f"{code_key()}-{key}")
+    return _store_of(root() if _at_import else None, key)
 
 
 @cache
-def _store_of(place: Path | None, folder: str) -> Store:
-    return Store(place and place / folder)
+def _store_of(place: Path | None, machine: str) -> Store:
+    return Store(place, machine)
 
 
-def nothing_kept() -> bool:
-    """Tell whether there are no files for this code, whatever the machine: a quick no."""
+def nothing_kept(kernels: Iterable[str]) -> bool:
+    """Tell whether there are no files for these kernels, whatever the machine: a quick no."""
     place = root()
+    folders = _listed(place) if place else []
+    keys = {f"{family}-{code_key(family)}" for family in map(family_of, kernels)}
+    return not any(folder.startswith(key) for folder in folders for key in keys)
+
+
+def _listed(folder: Path) -> list[str]:
     try:
-        folders = os.listdir(place) if place else []
+        return os.listdir(folder)
     except OSError:
-        return True
-    return not any(folder.startswith(code_key()) for folder in folders)
+        return []
+
+
+def family_of(kernel: str) -> str:
+    """Return the family of a kernel: ``"movement"`` of ``"movement.copy:u4"``."""
+    return kernel.partition(".")[0]
 
 
 def file_name(kernel: str) -> str:
@@ -273,8 +320,15 @@ def _lock_at_once(file: int) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+def _note_use(folder: Path) -> None:
+    """Note that a folder is in use, once a day."""
+    with suppress(OSError):
+        if time.time() - folder.stat().st_mtime > 86400:
+            os.utime(folder)
+
+
 def _remove_unused(folder: Path) -> None:
-    """Remove the folders beside this one that nobody has used for long."""
+    """Remove the folders beside a new one that nobody has used for long."""
     before = time.time() - UNUSED_DAYS * 86400
     with suppress(OSError):
         for other in folder.parent.iterdir():

@@ -57,7 +57,7 @@ def addresses_of(kernels: Sequence[str]) -> list[int]:
 def missing(kernels: Iterable[str]) -> list[str]:
     """Return the kernels that would have to be compiled; Numba is not imported to find out."""
     wanted = [kernel for kernel in dict.fromkeys(kernels) if kernel not in _addresses]
-    if not wanted or not available() or files.nothing_kept():
+    if not wanted or not available() or files.nothing_kept(wanted):
         return wanted
     present = files.store(object_code.machine()).present(wanted)
     return [kernel for kernel in wanted if kernel not in present]
@@ -109,7 +109,6 @@ def _load(store: files.Store, kernels: list[str]) -> list[str]:
     found = {kernel: code for kernel, code in codes.items() if code is not None}
     if not found:
         return kernels
-    store.used()
     try:
         _addresses.update(object_code.link(found))
     except RuntimeError as error:
