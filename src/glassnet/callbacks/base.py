@@ -165,6 +165,12 @@ class CallbackList:
         return all(c.looks_now_and_then for c in wanted)
 
     @property
+    def leaves_tests_alone(self) -> bool:
+        """Whether nobody has to be called for every batch of an evaluation."""
+        wanted = (*self.wanting("on_test_batch_begin"), *self.wanting("on_test_batch_end"))
+        return all(c.looks_now_and_then for c in wanted)
+
+    @property
     def asks_for_epochs(self) -> bool:
         """Whether somebody wants to see the model, or be heard, at every epoch."""
         wanted = (*self.wanting("on_epoch_begin"), *self.wanting("on_epoch_end"))

@@ -7,6 +7,8 @@ from importlib.util import find_spec
 
 from glassnet import config
 
+PLANNING_SECONDS = 3e-4
+"""What planning costs for each node of a graph, about."""
 _found: list[bool] = []
 
 
@@ -32,15 +34,20 @@ def wants_native(engine: str | None) -> bool:
     return name == "native" or (name == "auto" and native_is_there())
 
 
-def is_worth(engine: str | None, kernels: Sequence[str], seconds: float) -> bool:
-    """Whether a run that would take NumPy so many seconds is worth the kernels it needs.
+def may_be_worth(engine: str | None, nodes: int, seconds: float) -> bool:
+    """Whether a run that would take NumPy so many seconds is worth a native plan of the graph."""
+    return (engine or config.engine()) == "native" or seconds > nodes * PLANNING_SECONDS
 
-    The estimate is made of operations and bytes, never of a timing. Kernels that stand in the
-    cache cost nothing.
+
+def is_worth(engine: str | None, kernels: Sequence[str], nodes: int, seconds: float) -> bool:
+    """Whether it is worth the kernels that the plan needs, too; those in the cache cost nothing.
+
+    The estimate is made of operations and bytes, never of a timing.
     """
     if (engine or config.engine()) == "native":
         return True
     from glassnet.engines.native import compiler
 
     missing = compiler.missing(kernels)
-    return not missing or seconds > 2 * compiler.compile_time_estimate(missing)
+    cost = compiler.compile_time_estimate(missing) if missing else 0.0
+    return seconds > nodes * PLANNING_SECONDS + 2 * cost

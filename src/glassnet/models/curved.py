@@ -46,8 +46,13 @@ class CurvedStep(Step):
         self.variables = model.trainable_weights
         self.objective = objective
 
-    def run(self, batch: Batch, step: int, *, check: bool = False) -> list[np.ndarray]:
+    def run(
+        self, batch: Batch, step: int, *, check: bool = False, engine: str | None = "numpy"
+    ) -> list[np.ndarray]:
         """Run on a batch, commit the new values, return the loss before the move.
+
+        The objective is asked again and again at other weights: that is the reference's work,
+        whatever the engine.
 
         Raises:
             NonFiniteStep: where ``check`` is set and a result or a new weight is not finite;

@@ -23,7 +23,7 @@ from glassnet.models.data import (
     split_validation,
 )
 from glassnet.models.guard import NonFiniteStep
-from glassnet.models.native import NativeEpochs, native_epochs
+from glassnet.models.native import NativeEpochs, evaluated, native_epochs
 from glassnet.models.records import collect, record_of
 from glassnet.models.running import AnySource, Feed, LazyLogs, Progress, Runner, results
 from glassnet.nest import flatten, pack_like
@@ -118,6 +118,9 @@ def fit(
             _tell_rest(compiled, progress, hooks)
         hooks.call("on_train_abort", error)
         raise
+    finally:
+        if compiled is not None:
+            compiled.close()
     if epochs > initial_epoch:
         model.optimizer.finalize_variable_values(model.trainable_weights)
     hooks.call("on_train_end", logs)
@@ -274,21 +277,31 @@ def _evaluate(
     *,
     checks_losses: bool = False,
 ) -> dict[str, Any]:
+    hooks.call("on_test_begin", {})
+    checks = checks_losses and model.check_finite
+    logs = None if limit is not None else evaluated(model, source, hooks, checks)
+    if logs is None:
+        logs = _evaluate_batches(model, source, limit, hooks, checks_losses)
+    hooks.call("on_test_end", logs)
+    if not logs:
+        raise ValueError("The data gave no batch to evaluate.")
+    return logs
+
+
+def _evaluate_batches(
+    model: Model, source: AnySource, limit: int | None, hooks: CallbackList, checks_losses: bool
+) -> dict[str, Any]:
+    """Evaluate batch by batch; return the logs."""
     model.reset_metrics()
     runner = Runner(model, "test", checks_losses=checks_losses)
     whole = source.data if isinstance(source, ArraySource) else None
-    hooks.call("on_test_begin", {})
     for i, batch in enumerate(source.batches(0)):
         if limit is not None and i >= limit:
             break
         hooks.call("on_test_batch_begin", i, {})
         runner.run(batch, whole)
         hooks.call("on_test_batch_end", i, LazyLogs(model))
-    logs = results(model)
-    hooks.call("on_test_end", logs)
-    if not logs:
-        raise ValueError("The data gave no batch to evaluate.")
-    return logs
+    return results(model)
 
 
 @apart
@@ -332,7 +345,7 @@ def _predict_batch(model: Model, batch: Batch) -> tuple[list[np.ndarray], Any]:
     batch = Batch(batch.x)
     found: Any = model.step_for("predict", batch, recorded.predict_step, recorded.signature(batch))
     step, structure = found
-    return [np.asarray(v) for v in step.run(batch, 0)], structure
+    return [np.asarray(v) for v in step.run(batch, 0, engine=model.engine)], structure
 
 
 @apart

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 CALL_SECONDS = 0.05
 """How long compiled code runs until Python may handle a keyboard interrupt."""
 FIRST_BUDGET = 32
+SESSIONS_KEPT = 4
+"""How many ways to run a step in whole epochs are kept ready."""
 _MANY = 1 << 40
 
 
@@ -51,6 +53,10 @@ class NativeEpochs:
             alone = not hooks.asks_for_epochs
             self._train(epoch, last if alone else epoch + 1, hooks)
         return self._queue.pop(0) if self._queue else None
+
+    def close(self) -> None:
+        """Let go of the data."""
+        self._session.release()
 
     def drain(self) -> list[dict[str, Any]]:
         """Return the logs of epochs that are trained but were not told yet."""
@@ -127,47 +133,104 @@ def native_epochs(
     model: Model, source: AnySource, feed: Feed, hooks: CallbackList, epochs: int
 ) -> NativeEpochs | None:
     """Return what trains epochs natively, or None where Python has to keep the loop."""
-    if not choice.wants_native(model.engine) or epochs <= 0:
-        return None
     if type(source) is not ArraySource or feed.steps is not None or not hooks.leaves_batches_alone:
         return None
-    made = model.training_step(source.first())
-    if type(made) is not recorded.Step:
+    if epochs <= 0 or not choice.wants_native(model.engine):
         return None
-    tables = _tables(made, source)
-    if tables is None:
+    step = model.training_step(source.first())
+    if type(step) is not recorded.Step:
         return None
-    check_targets(made, source.data)
-    return _prepared(model, made, source, tables, epochs)
+    session = session_of(model, step, source, epochs, checks=model.check_finite)
+    if session is None:
+        return None
+    check_targets(step, source.data)
+    names = list(model.metrics_names) if len(session.results) else []
+    return NativeEpochs(model, session, source, names)
 
 
-def _prepared(
+def evaluated(
+    model: Model, source: AnySource, hooks: CallbackList, checks: bool
+) -> dict[str, Any] | None:
+    """Return the results of an evaluation in compiled code, or None where Python has to do it."""
+    if type(source) is not ArraySource or not hooks.leaves_tests_alone:
+        return None
+    if not choice.wants_native(model.engine):
+        return None
+    first = source.first()
+    step: Any = model.step_for("test", first, recorded.test_step, recorded.signature(first))
+    session = session_of(model, step, source, 1, checks=checks, training=False)
+    if session is None or not len(session.results):
+        return None
+    check_targets(step, source.data)
+    session.store.load()
+    session.begin(model.progress.seen)
+    table = np.zeros((1, len(session.results)))
+    while not session.epochs_done and not session.stopped:
+        session.run(1, table, FIRST_BUDGET)
+    session.release()
+    if session.stopped:
+        return None
+    session.store.save()
+    return dict(sorted(zip(model.metrics_names, table[0].tolist(), strict=True)))
+
+
+def session_of(
     model: Model,
     step: recorded.Step,
     source: ArraySource,
-    tables: list[np.ndarray],
     epochs: int,
-) -> NativeEpochs | None:
+    *,
+    checks: bool,
+    training: bool = True,
+) -> Session | None:
+    """Return a session that has taken the data, or None where it is not worth it."""
+    rows = min(source.batch_size, source.size)
+    seconds = step.program.seconds(rows) * (source.steps or 1) * epochs
+    if not choice.may_be_worth(model.engine, step.program.nodes, seconds):
+        return None
+    tables = _tables(step, source)
+    shuffles = training and source.shuffle
+    kinds = tuple((table.shape, table.dtype.str) for table in tables)
+    key = (kinds, source.batch_size, shuffles, checks)
+    session = step.sessions.get(key)
+    if session is None:
+        while len(step.sessions) >= SESSIONS_KEPT:
+            del step.sessions[next(iter(step.sessions))]
+        session = step.sessions[key] = _made(model, step, tables, source, shuffles, checks, training)
+    if not session.is_ready:
+        spent = session.numpy_seconds * epochs
+        if not choice.is_worth(model.engine, session.kernels, session.nodes, spent):
+            return None
+        session.ready()
+    session.take(tables, source.seed)
+    return session
+
+
+def _made(
+    model: Model,
+    step: recorded.Step,
+    tables: list[np.ndarray],
+    source: ArraySource,
+    shuffles: bool,
+    checks: bool,
+    training: bool,
+) -> Session:
     from glassnet.engines.native.session import Recorded, Session
 
-    watched = step.watched_outputs if model.check_finite else []
-    train = Recorded(step.program, step.count, step.updated, watched)
+    watched = step.watched_outputs if checks else []
     names, before, after = _metrics(model)
-    session = Session(
-        train,
+    return Session(
+        Recorded(step.program, step.count, step.updated, watched),
         tables,
         source.batch_size,
         None if before is None else Recorded(before[0], 0, before[1]),
         None if after is None else Recorded(after, len(names), ()),
-        source.seed if source.shuffle else None,
+        shuffles=shuffles,
+        counts=training,
     )
-    if not choice.is_worth(model.engine, session.kernels, session.numpy_seconds * epochs):
-        return None
-    session.ready()
-    return NativeEpochs(model, session, source, names)
 
 
-def _tables(step: recorded.Step, source: ArraySource) -> list[np.ndarray] | None:
+def _tables(step: recorded.Step, source: ArraySource) -> list[np.ndarray]:
     """The data as the kernels want them: C-contiguous, in a dtype that is cast to the input's."""
     arrays = [a for a in flatten(source.data) if a is not None]
     found = []

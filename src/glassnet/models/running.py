@@ -56,7 +56,8 @@ class Runner:
         training = self.kind == "train"
         check = training and self.model.check_finite
         check = check or (self.checks_losses and self.model.check_finite)
-        step.run(batch, self.model.progress.seen, check=check)
+        engine = self.model.engine
+        step.run(batch, self.model.progress.seen, check=check, engine=engine)
         if training:
             self.model.progress.seen += 1
 

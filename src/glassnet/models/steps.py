@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from glassnet.engines import Program
+from glassnet.engines import Program, choice
 from glassnet.graph import dtypes
 from glassnet.graph.derivative import gradients
 from glassnet.graph.dimension import Dim, display
@@ -31,6 +31,8 @@ from glassnet.nest import flatten, map_structure
 from glassnet.ops import shape as shape_of
 
 if TYPE_CHECKING:
+    from glassnet.engines.native.program import NativeProgram
+    from glassnet.engines.native.session import Session
     from glassnet.models.model import Model
 
 Signature = tuple[Any, ...]
@@ -105,6 +107,9 @@ class Step:
         self.forward = forward or Forward()
         self._watched = self._places(watched)
         self._state = self._places(state)
+        self._native: NativeProgram | None = None
+        self.sessions: dict[Any, Session] = {}
+        """Epochs of this step in compiled code, ready to be run again."""
 
     @property
     def watched_outputs(self) -> list[int]:
@@ -120,12 +125,28 @@ class Step:
         wanted = {id(v) for v in variables if dtypes.is_float(v.dtype)}
         return [i for i, v in enumerate(self.updated) if id(v) in wanted]
 
+    def _values(
+        self, arrays: list[np.ndarray], step: int, engine: str | None
+    ) -> list[np.ndarray]:
+        """The values of all outputs by the engine, or by the reference where that is quicker."""
+        if not choice.wants_native(engine):
+            return self.program.run(*arrays, step=step)
+        from glassnet.engines.native.program import NativeProgram, run_ready
+
+        if self._native is None:
+            self._native = NativeProgram(self.program)
+        given = [np.asarray(a, order="C") for a in self.program.prepare(*arrays, step=step)]
+        ready = self._native.ready_for(given, engine)
+        return self.program.run(*arrays, step=step) if ready is None else run_ready(ready, given)
+
     def _is_finite(self, results: list[np.ndarray], news: list[np.ndarray], step: int) -> bool:
         if not all_finite(results, [news[i] for i in self._watched]):
             return False
         return step % STATE_EVERY != 0 or all_finite((), [news[i] for i in self._state])
 
-    def run(self, batch: Batch, step: int, *, check: bool = False) -> list[np.ndarray]:
+    def run(
+        self, batch: Batch, step: int, *, check: bool = False, engine: str | None = "numpy"
+    ) -> list[np.ndarray]:
         """Run on a batch, commit the new values, return the results.
 
         Raises:
@@ -133,15 +154,15 @@ class Step:
                 then nothing is committed.
         """
         arrays = [a for a in flatten(batch) if a is not None]
-        results, news = self.computed(arrays, step, check)
+        results, news = self.computed(arrays, step, check, engine)
         replace_arrays(self.updated, news)
         return results
 
     def computed(
-        self, arrays: list[np.ndarray], step: int, check: bool
+        self, arrays: list[np.ndarray], step: int, check: bool, engine: str | None = "numpy"
     ) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Return the results and the new values, which may become the variables' own arrays."""
-        values = self.program.run(*arrays, step=step)
+        values = self._values(arrays, step, engine)
         results, news = values[: self.count], values[self.count :]
         if check and not self._is_finite(results, news, step):
             raise NonFiniteStep(self, arrays, step)

@@ -56,6 +56,11 @@ class Plan:
         return self.nodes * CALL_SECONDS + self.operations * OPERATION_SECONDS
 
     @property
+    def uses_blas(self) -> bool:
+        """Whether an instruction calls BLAS."""
+        return any(lowering.calls_blas(i.words) for i in flattened(self.instructions))
+
+    @property
     def parts(self) -> int:
         """How many threads find work in it at a time."""
         return max((i.parts for i in self.instructions if isinstance(i, Parallel)), default=1)

@@ -1,69 +1,139 @@
-"""A program run by the native engine: the same interface as the reference's."""
+"""A program run by the native engine."""
 
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 
+from glassnet.engines import choice
 from glassnet.engines.native import blas
 from glassnet.engines.native.instance import Instance
 from glassnet.engines.native.planning import Plan, Planner
 from glassnet.engines.program import Program
-from glassnet.graph.variable import arrays_of
+from glassnet.graph.variable import Variable, arrays_of
 
 _PLANS_KEPT = 16
+Key = tuple[tuple[str, int], ...]
+
+
+class Ready:
+    """A plan with instances that nobody uses at the moment.
+
+    Several threads may run it: each takes an instance, or makes one.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.runs = False
+        """Whether it was found to be worth its kernels."""
+        self.spent = 0.0
+        self._free: list[_Bound] = []
+
+    def run(self, arrays: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> None:
+        """Compute the outputs from the arrays of the inputs; all must be C-contiguous."""
+        try:
+            bound = self._free.pop()  # one call into C: no other thread gets the same
+        except IndexError:
+            bound = _Bound(self.plan)
+        bound.run(arrays, outputs)
+        self._free.append(bound)
+
+
+class _Bound:
+    """An instance, and the arrays of variables that it was bound to last."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._instance = Instance(plan)
+        self._inputs = plan.inputs
+        self._outputs = plan.outputs
+        self._variables: list[Variable] = [t for t, _ in plan.variables if isinstance(t, Variable)]
+        self._places = [value for _, value in plan.variables]
+        self._last: list[np.ndarray] = []
+        self._pinned = blas.single_threaded if plan.uses_blas else nullcontext
+
+    def run(self, arrays: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> None:
+        bind = self._instance.bind
+        now = arrays_of(self._variables)
+        if len(now) != len(self._last) or any(map(_differ, now, self._last)):
+            held = [np.asarray(a, order="C") for a in now]
+            for value, array in zip(self._places, held, strict=True):
+                bind(value, address(array))
+            self._last, self._held = now, held
+        for given, array in zip(self._inputs, arrays, strict=True):
+            if given is not None:
+                bind(given, address(array))
+        for value, array in zip(self._outputs, outputs, strict=True):
+            bind(value, address(array))
+        with self._pinned():
+            self._instance.run()
+
+
+def _differ(a: object, b: object) -> bool:
+    return a is not b
+
+
+def address(array: np.ndarray) -> int:
+    """Return where an array's entries begin."""
+    place: int = array.__array_interface__["data"][0]
+    return place
 
 
 class NativeProgram:
-    """Runs a program natively. Several threads may; each takes an instance of its own."""
+    """Runs a program natively, one plan for each set of sizes, the last 16 kept."""
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self._free: OrderedDict[tuple[tuple[str, int], ...], list[Instance]] = OrderedDict()
-        self._plans: dict[tuple[tuple[str, int], ...], Plan] = {}
+        self._plans: dict[Key, Ready] = {}
         self._lock = threading.Lock()
+        self._spent = 0.0
+
+    def ready_for(self, arrays: Sequence[np.ndarray], engine: str | None) -> Ready | None:
+        """Return what runs these arrays; None where a plan or its kernels are not worth it yet."""
+        sizes = self.program.sizes_of(arrays)
+        key = tuple(sorted(sizes.items()))
+        ready = self._plans.get(key)
+        if ready is None:
+            rows = sizes.get("m", 1)
+            self._spent += self.program.seconds(rows)
+            if not choice.may_be_worth(engine, self.program.nodes, self._spent):
+                return None
+            ready = self._planned(key, sizes)
+        if not ready.runs:
+            ready.spent += ready.plan.numpy_seconds
+            spent = self._spent + ready.spent
+            nodes = self.program.nodes
+            ready.runs = choice.is_worth(engine, ready.plan.kernels, nodes, spent)
+        return ready if ready.runs else None
+
+    def _planned(self, key: Key, sizes: dict[str, int]) -> Ready:
+        with self._lock:
+            if key not in self._plans:
+                plan = Planner(self.program.inputs, self.program.outputs, sizes).plan()
+                self._plans[key] = Ready(plan)
+                while len(self._plans) > _PLANS_KEPT:
+                    del self._plans[next(iter(self._plans))]
+            return self._plans[key]
 
     def plan_for(self, arrays: Sequence[np.ndarray]) -> Plan:
         """Return the plan for the sizes of these arrays."""
-        return self._plan(self.program.sizes_of(arrays))
-
-    def _plan(self, sizes: dict[str, int]) -> Plan:
-        key = tuple(sorted(sizes.items()))
-        with self._lock:
-            plan = self._plans.get(key)
-            if plan is None:
-                plan = Planner(self.program.inputs, self.program.outputs, sizes).plan()
-                self._plans[key] = plan
-                while len(self._plans) > _PLANS_KEPT:
-                    self._plans.pop(next(iter(self._plans)))
-        return plan
+        sizes = self.program.sizes_of(arrays)
+        return self._planned(tuple(sorted(sizes.items())), sizes).plan
 
     def run(self, *arrays: Any, step: int = 0) -> list[np.ndarray]:
         """Return the values of the outputs."""
         given = [np.asarray(a, order="C") for a in self.program.prepare(*arrays, step=step)]
-        sizes = self.program.sizes_of(given)
-        key = tuple(sorted(sizes.items()))
-        plan = self._plan(sizes)
-        with self._lock:
-            free = self._free.setdefault(key, [])
-            instance = free.pop() if free else None
-        if instance is None:
-            instance = Instance(plan)
-        for value, array in zip(plan.inputs, given, strict=True):
-            if value is not None:
-                instance.bind(value, array.ctypes.data)
-        held = [np.asarray(a, order="C") for a in arrays_of([t for t, _ in plan.variables])]  # type: ignore[misc]
-        for (_, value), array in zip(plan.variables, held, strict=True):
-            instance.bind(value, array.ctypes.data)
-        outputs = [np.empty(v.shape, v.dtype) for v in plan.outputs]
-        for value, array in zip(plan.outputs, outputs, strict=True):
-            instance.bind(value, array.ctypes.data)
-        with blas.single_threaded():
-            instance.run()
-        with self._lock:
-            self._free.setdefault(key, []).append(instance)
-        return outputs
+        ready = self.ready_for(given, "native")
+        if ready is None:
+            raise RuntimeError("the native engine was asked for and did not run")
+        return run_ready(ready, given)
+
+
+def run_ready(ready: Ready, given: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Return the values of the outputs in new arrays."""
+    outputs = [np.empty(v.shape, v.dtype) for v in ready.plan.outputs]
+    ready.run(given, outputs)
+    return outputs

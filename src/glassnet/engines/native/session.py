@@ -71,7 +71,8 @@ class Session:
         batch_size: the rows of a batch; the last batch of an epoch may have fewer.
         before: what runs at the beginning of each epoch, or None.
         after: what runs at the end; its results, numbers in float64, are kept for each epoch.
-        shuffle_seed: the seed of the order of the rows; None for their own order.
+        shuffles: whether the rows come in a new order in each epoch.
+        counts: whether a step adds to the number of steps that random draws depend on.
     """
 
     def __init__(
@@ -81,10 +82,11 @@ class Session:
         batch_size: int,
         before: Recorded | None = None,
         after: Recorded | None = None,
-        shuffle_seed: int | None = None,
+        shuffles: bool = False,
+        counts: bool = True,
     ) -> None:
         self.state = np.zeros(16, np.int64)
-        self._tables = list(tables)
+        self._shapes = [(table.shape, table.dtype) for table in tables]
         self.size = len(tables[0])
         known = [p for p in (step, before, after) if p is not None]
         self.store = Store([v for p in known for v in (*p.updated, *p.program.variables)])
@@ -100,14 +102,15 @@ class Session:
             "before": None if before is None else (before, self._plan(before, 0), None),
             "after": None if after is None else (after, self._plan(after, 0), self.results),
         }
-        self._rows, self._full, self._seed = rows, full, shuffle_seed
+        self._rows, self._full, self._shuffles, self._counts = rows, full, shuffles, counts
         self._instances: dict[str, Instance] = {}
+        self._held: list[np.ndarray] = []
 
     @property
     def kernels(self) -> list[str]:
         """The names of all kernels that a run needs."""
         found = dict.fromkeys(("executor.run", "executor.epochs"))
-        if self._seed is not None:
+        if self._shuffles:
             found["random.shuffle"] = None
         for part in self._parts.values():
             if part is not None:
@@ -117,8 +120,14 @@ class Session:
     @property
     def numpy_seconds(self) -> float:
         """About how long the reference engine would take for an epoch: by counting."""
-        plan = self._parts["first"]
-        return 0.0 if plan is None else self.steps * plan[1].numpy_seconds
+        part = self._parts["first"]
+        return 0.0 if part is None else self.steps * part[1].numpy_seconds
+
+    @property
+    def nodes(self) -> int:
+        """How many nodes the graph of a step has."""
+        part = self._parts["first"]
+        return 0 if part is None else part[1].nodes
 
     def ready(self) -> None:
         """Compile or load the kernels and give every program its memory."""
@@ -127,8 +136,9 @@ class Session:
             if part is not None:
                 self._instances[name] = self._instance(*part)
         self._run = Call(compiler.address_of("executor.epochs"))
-        self._shuffle = self._shuffling(self._seed)
-        shuffle = 0 if self._shuffle is None else compiler.address_of("random.shuffle")
+        key = self.state.ctypes.data + 8 * KEY
+        self._shuffle = np.array([self._order.ctypes.data, self.size, 0, key], np.int64)
+        shuffle = compiler.address_of("random.shuffle") if self._shuffles else 0
         places = [self._program(name) for name in ("first", "last", "before", "after")]
         self._words = np.array(
             [
@@ -140,7 +150,7 @@ class Session:
                 self._rows,
                 self._order.ctypes.data,
                 shuffle,
-                0 if self._shuffle is None else self._shuffle.ctypes.data,
+                self._shuffle.ctypes.data,
                 places[2],
                 places[3],
                 self.results.ctypes.data,
@@ -149,27 +159,39 @@ class Session:
                 0,
                 0,
                 compiler.address_of("executor.run"),
+                int(self._counts),
             ],
             np.int64,
         )
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether ``ready`` was called."""
+        return bool(self._instances)
+
+    def take(self, tables: Sequence[np.ndarray], seed: int) -> None:
+        """Run on these data from now on, in the order that follows from the seed."""
+        self._held = list(tables)
+        for name in ("first", "last"):
+            instance = self._instances.get(name)
+            if instance is not None:
+                for table, value in zip(tables, instance.plan.tables, strict=False):
+                    if value is not None:
+                        instance.bind(value, table.ctypes.data)
+        self._shuffle[2] = seed - (1 << 64) if seed >= 1 << 63 else seed
+
+    def release(self) -> None:
+        """Let go of the data."""
+        self._held = []
+
     def _program(self, name: str) -> int:
         return self._instances[name].address if name in self._instances else 0
-
-    def _shuffling(self, seed: int | None) -> np.ndarray | None:
-        if seed is None:
-            return None
-        key = self.state.ctypes.data + 8 * KEY
-        return np.array([self._order.ctypes.data, self.size, seed, key], np.int64)
 
     def _instance(self, part: Recorded, plan: Plan, results: np.ndarray | None) -> Instance:
         instance = Instance(plan)
         instance.failed = self.state[FAILED : FAILED + 1]
         instance.bind(plan.flag, self._cell(FLAG))
         instance.bind(plan.cell, self._cell(ROWS))
-        for table, value in zip((*self._tables, None), plan.tables, strict=False):
-            if value is not None and table is not None:
-                instance.bind(value, table.ctypes.data)
         for tensor, value in zip(part.program.inputs, plan.inputs, strict=True):
             if value is not None and tensor is STEP:
                 instance.bind(value, self._cell(STEP_CELL))
@@ -194,9 +216,9 @@ class Session:
         gathered: dict[int, np.dtype] = {}
         sizes: dict[str, int] = {}
         if rows:
-            heads = [table[:rows] for table in self._tables]
+            heads = [np.empty((rows, *shape[1:]), dtype) for shape, dtype in self._shapes]
             sizes = part.program.sizes_of([*heads, np.zeros((), np.int64)])
-            gathered = {i: table.dtype for i, table in enumerate(self._tables)}
+            gathered = {i: dtype for i, (_, dtype) in enumerate(self._shapes)}
         return Planner(
             part.program.inputs, part.program.outputs, sizes, in_place, part.watched, gathered
         ).plan()

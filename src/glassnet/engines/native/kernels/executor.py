@@ -147,7 +147,7 @@ STATE = ("step", "rows", "flag", "failed", "epoch", "batch", "made", "key")
 def epochs() -> Any:
     """``[→ state, steps, full steps, program, program of the last batch, rows a batch, → order,
     shuffle, → its words, program before, program after, → results, → table, result words,
-    epochs, budget]``: steps, epoch after epoch, until the epochs or the budget are used up, a value is
+    epochs, budget, run, step]``: steps, epoch after epoch, until the epochs or the budget are used up, a value is
     not finite, or the reference fails. A program is the address of the words of ``run``."""
 
     def kernel(p: int) -> None:
@@ -173,7 +173,7 @@ def epochs() -> Any:
                     call1(run, q[4])
                 if state[2] or state[3]:
                     return
-                state[0] += 1
+                state[0] += q[17]
                 state[5] += 1
                 state[6] += 1
             if q[10]:

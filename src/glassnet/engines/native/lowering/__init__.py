@@ -6,7 +6,7 @@ import importlib
 import pkgutil
 from collections.abc import Sequence
 
-from glassnet.engines.native.lowering.base import Kernel, Table, Word
+from glassnet.engines.native.lowering.base import Blas, Kernel, Table, Word
 
 _loaded: list[str] = []
 
@@ -28,3 +28,11 @@ def kernels_in(words: Sequence[Word]) -> list[str]:
         elif isinstance(word, Table):
             found += kernels_in(word.words)
     return found
+
+
+def calls_blas(words: Sequence[Word]) -> bool:
+    """Whether words name a routine of BLAS."""
+    return any(
+        calls_blas(word.words) if isinstance(word, Table) else isinstance(word, Blas)
+        for word in words
+    )
