@@ -73,9 +73,10 @@ def test_integers(dtype):
     x = RNG.integers(0, 2 if dtype == "bool" else 100, (5, 30)).astype(dtype)
     check(ArgMax(1), x)
     check(ArgMin(0), x)
-    check(ArgSort(1), x)
     check(CumSum(1), x)
-    check(CumProd(0), x)
+    if dtype == "int64":
+        check(ArgSort(1), x)
+        check(CumProd(0), x)
 
 
 def test_what_is_no_number():

@@ -79,7 +79,7 @@ def test_sums_onto_what_is_there(rows, inner):
     np.testing.assert_allclose(run_op(Sum((0, 1)), x, onto=there), x.sum() + there, rtol=1e-5)
 
 
-@pytest.mark.parametrize("dtype", ["int8", "uint8", "int32", "int64", "uint64", "bool"])
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int64", "uint64", "bool"])
 def test_integers_exactly(dtype):
     x = draw((3, 70, 4), dtype)
     for axes in ((0,), (1,), (2,), (0, 1, 2)):
