@@ -180,7 +180,7 @@ class BackupAndRestore(Callback):
         if told["seeds"] != [_seed_of(owner) for owner in seeded]:
             for owner, seed in zip(seeded, told["seeds"], strict=True):
                 owner.seed = seed
-            model._steps.clear()  # the seeds stand in the recorded steps
+            model.forget_steps()  # the seeds stand in the recorded steps
         known = {field.name for field in fields(model.progress)}
         for name, value in told["progress"].items():
             if name in known:

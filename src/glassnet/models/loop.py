@@ -24,6 +24,7 @@ from glassnet.models.data import (
 )
 from glassnet.models.guard import NonFiniteStep
 from glassnet.models.native import NativeEpochs, evaluated, native_epochs
+from glassnet.models.quick import prepare
 from glassnet.models.records import collect, record_of
 from glassnet.models.running import AnySource, Feed, LazyLogs, Progress, Runner, results
 from glassnet.nest import flatten, pack_like
@@ -345,7 +346,9 @@ def _predict_batch(model: Model, batch: Batch) -> tuple[list[np.ndarray], Any]:
     batch = Batch(batch.x)
     found: Any = model.step_for("predict", batch, recorded.predict_step, recorded.signature(batch))
     step, structure = found
-    return [np.asarray(v) for v in step.run(batch, 0, engine=model.engine)], structure
+    leaves = [np.asarray(v) for v in step.run(batch, 0, engine=model.engine)]
+    prepare(model, batch, step, structure)
+    return leaves, structure
 
 
 @apart

@@ -107,7 +107,7 @@ class Step:
         self.forward = forward or Forward()
         self._watched = self._places(watched)
         self._state = self._places(state)
-        self._native: NativeProgram | None = None
+        self.native: NativeProgram | None = None
         self.sessions: dict[Any, Session] = {}
         """Epochs of this step in compiled code, ready to be run again."""
 
@@ -133,10 +133,10 @@ class Step:
             return self.program.run(*arrays, step=step)
         from glassnet.engines.native.program import NativeProgram, run_ready
 
-        if self._native is None:
-            self._native = NativeProgram(self.program)
+        if self.native is None:
+            self.native = NativeProgram(self.program)
         given = [np.asarray(a, order="C") for a in self.program.prepare(*arrays, step=step)]
-        ready = self._native.ready_for(given, engine)
+        ready = self.native.ready_for(given, engine)
         return self.program.run(*arrays, step=step) if ready is None else run_ready(ready, given)
 
     def _is_finite(self, results: list[np.ndarray], news: list[np.ndarray], step: int) -> bool:

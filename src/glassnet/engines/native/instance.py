@@ -55,6 +55,7 @@ class Instance:
             self._place, self._host_address, int(self.control.ctypes.data), self.threads
         )
         self._words = assembly.assemble(plan.instructions)
+        self._address = int(self._words.ctypes.data)
         self._leaves = assembly.leaves
         self._run = Call(compiler.address_of("executor.run"))
         self._bound: dict[Buffer, int] = {}
@@ -83,13 +84,16 @@ class Instance:
     @property
     def address(self) -> int:
         """The address of the words of ``executor.run``."""
-        return int(self._words.ctypes.data)
+        return self._address
 
     # --- running ------------------------------------------------------------------------------
     def run(self) -> None:
         """Run all instructions once."""
-        with crew.at_work(self.control, self.threads):
-            self._run(self._words.ctypes.data)
+        if self.threads < 2:
+            self._run(self._address)
+        else:
+            with crew.at_work(self.control, self.threads):
+                self._run(self._address)
         if self.error is not None:
             error, self.error = self.error, None
             raise error

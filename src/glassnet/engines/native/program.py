@@ -118,6 +118,11 @@ class NativeProgram:
                     del self._plans[next(iter(self._plans))]
             return self._plans[key]
 
+    def kept(self, *arrays: np.ndarray) -> Ready | None:
+        """Return what runs these arrays natively, where that is decided and there."""
+        ready = self._plans.get(tuple(sorted(self.program.sizes_of(arrays).items())))
+        return ready if ready is not None and ready.runs else None
+
     def plan_for(self, arrays: Sequence[np.ndarray]) -> Plan:
         """Return the plan for the sizes of these arrays."""
         sizes = self.program.sizes_of(arrays)
