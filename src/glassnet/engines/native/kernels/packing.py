@@ -7,7 +7,7 @@ from typing import Any
 from numba import types
 from numba.extending import intrinsic
 
-from glassnet.engines.native.kernels.vectors import WORD, Vectors, lanes_of
+from glassnet.engines.native.kernels.vectors import WORD, Vectors
 
 
 def transposer(size: int) -> Any:
@@ -66,8 +66,3 @@ def transposed(v: Vectors, square: list[Any]) -> list[Any]:
                 square[i], square[i + half] = v.shuffle(x, y, upper), v.shuffle(x, y, lower)
         half //= 2
     return square
-
-
-def square_side(size: int) -> int:
-    """Return the rows of a square."""
-    return lanes_of(size)
