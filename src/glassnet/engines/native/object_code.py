@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import itertools
+import struct
 import sys
 import zlib
 from collections.abc import Iterator, Mapping
@@ -81,7 +82,7 @@ def link(codes: Mapping[str, bytes]) -> dict[str, int]:
     """Put object code into the memory of the process, for good, and return the addresses.
 
     Raises:
-        RuntimeError: where the code calls what it must not, or is no code.
+        RuntimeError: where the code is none, or calls what this process has not.
     """
     binding = llvm()
     builder = binding.JITLibraryBuilder()
@@ -128,13 +129,45 @@ def _loadable(library: str) -> list[Any]:
 
 
 def emit(kernel: str, function: Any, count: int) -> bytes:
-    """Return the object code of a Python function of ``count`` integers, as Numba compiles it."""
+    """Return the object code of a Python function of ``count`` integers, as Numba compiles it.
+
+    Raises:
+        RuntimeError: where it calls what a process without Numba would not have.
+    """
     from numba.core.compiler_lock import global_compiler_lock
 
     with global_compiler_lock:
         module = _module(symbol(kernel), function, count)
         _optimize(module, symbol(kernel))
-        return bytes(target_machine().emit_object(module))
+        code = bytes(target_machine().emit_object(module))
+        refused = _called(module, code) - set(_allowed_addresses())
+    if refused:
+        raise RuntimeError(
+            f"The kernel {kernel!r} does not stand by itself: it calls "
+            f"{', '.join(sorted(refused))}. It may call the C library's functions for memory and "
+            "mathematics, nothing else: no Python, no allocation."
+        )
+    return code
+
+
+def _called(module: Any, code: bytes) -> set[str]:
+    """Return the functions that object code expects from elsewhere.
+
+    The symbol table also has those that LLVM's last step calls; it is read where it has the form
+    of System V's ABI for 64 bits (generic ABI, chapter 4, "Symbol Table"), and those that the
+    module declares must do elsewhere.
+    """
+    if not code.startswith(b"\x7fELF\2\1"):
+        declared = {function.name for function in module.functions if function.is_declaration}
+        return {name for name in declared if not name.startswith("llvm.")}
+    with llvm().ObjectFileRef.from_data(code) as file:
+        parts = {part.name(): part.data() for part in file.sections()}
+    symbols, names = parts[b".symtab"], parts[b".strtab"]
+    found = set()
+    for name, _, _, section in struct.iter_unpack("<IBBH16x", symbols):
+        if name and section == 0:
+            found.add(names[name : names.index(b"\0", name)].decode())
+    return found - {"_GLOBAL_OFFSET_TABLE_"}
 
 
 def _module(name: str, function: Any, count: int) -> Any:
@@ -197,4 +230,6 @@ def _optimize(module: Any, name: str) -> None:
     options = binding.create_pipeline_tuning_options(3)
     options.loop_vectorization = options.slp_vectorization = True
     builder = binding.create_pass_builder(target_machine(), options)
-    builder.getModulePassManager().run(module, builder)
+    passes = builder.getModulePassManager()
+    passes.add_strip_dead_prototype_pass()
+    passes.run(module, builder)
