@@ -131,8 +131,9 @@ def _binary(write: Any, truth: bool = False) -> Any:
 
 
 def _write_larger(builder: Any, a: Any, b: Any) -> Any:
-    taken = builder.or_(builder.fcmp_ordered(">", a, b), builder.fcmp_unordered("uno", a, a))
-    return builder.select(taken, a, b)
+    # The first choice is one instruction of most machines, and keeps a b that is not a number.
+    found = builder.select(builder.fcmp_ordered(">", a, b), a, b)
+    return builder.select(builder.fcmp_unordered("uno", a, a), a, found)
 
 
 plus = _binary(lambda builder, a, b: builder.fadd(a, b))
