@@ -97,7 +97,7 @@ def fit(
     if isinstance(source, (ArraySource, NumberedSource)):
         source.seed = progress.seed  # another one, where a backup was taken up
     logs: dict[str, Any] = {}
-    compiled = native_epochs(model, source, feed, hooks, epochs - progress.epoch)
+    compiled = native_epochs(model, source, feed, hooks, epochs)
     alone = validation is None
     try:
         for epoch in range(progress.epoch, epochs):

@@ -150,7 +150,9 @@ class Planner:
         planner = Planner(*self._given, splits=False)
         order = planner._leaves()
         if split is None:
-            return choose_split(planner._nodes, order, planner._bound.sizes["m"])
+            kept = {planner._values.root(p) for p in planner._bound.outputs}
+            batch = planner._bound.sizes["m"]
+            return choose_split(planner._nodes, order, planner._values, kept, batch)
         return planner._assembled(order, split)
 
     def _cut(self, split: Split) -> Plan:

@@ -10,7 +10,7 @@ in a fixed order, so the result does not depend on who computed which.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from glassnet.engines.native.bound import Node
@@ -59,12 +59,21 @@ def slice_size(rows: int, bytes_each: int, weights: int) -> int:
     return max(n for n in range(1, rows + 1) if rows % n == 0 and n <= max(wanted, 1))
 
 
-def stages(nodes: Sequence[Node], order: Sequence[Node], spilled_ok: bool = True) -> Split:
-    """Return which nodes are computed by slices, and in which stage; sizes are still to be set."""
+def stages(
+    nodes: Sequence[Node], order: Sequence[Node], root: Callable[[int], int], kept: set[int]
+) -> Split:
+    """Return which nodes are computed by slices, and in which stage; sizes are still to be set.
+
+    Args:
+        nodes: all nodes by place.
+        order: those to compute.
+        root: what a view looks at in the end.
+        kept: the values that are outputs.
+    """
     whole: set[int] = set()
     while True:
         found = _assigned(nodes, order, whole)
-        wrong = _unstorable(nodes, order, found)
+        wrong = _unstorable(order, found, root, kept)
         if not wrong:
             return found
         whole |= wrong
@@ -76,6 +85,8 @@ def _assigned(nodes: Sequence[Node], order: Sequence[Node], whole: set[int]) -> 
     for node in order:
         axes = [_readable(nodes[s], axis) for s in node.sources]
         made = None if node.place in whole else sliced_axis(node, nodes, axes)
+        if node.op is None:  # the rows of a table: any slice of them can be picked
+            made = 0
         if made is None:
             at = max((_after(s, axis, stage) for s in node.sources), default=0)
         else:
@@ -142,17 +153,23 @@ def _elementwise(node: Node, nodes: Sequence[Node], axes: Sequence[int | None]) 
     return axis
 
 
-def _unstorable(nodes: Sequence[Node], order: Sequence[Node], split: Split) -> set[int]:
+def _unstorable(
+    order: Sequence[Node], split: Split, root: Callable[[int], int], kept: set[int]
+) -> set[int]:
     """The nodes that others need whole though their slices do not lie one after another."""
     wrong: set[int] = set()
     for node in order:
         at = split.stage[node.place]
         for source in node.sources:
-            made = split.axis.get(source)
             elsewhere = split.stage.get(source) != at or split.axis[node.place] is None
-            if isinstance(made, int) and made != 0 and elsewhere:
-                wrong.add(source)
-    return wrong
+            if elsewhere or split.stage.get(root(source)) != at:
+                wrong |= {p for p in (source, root(source)) if _is_scattered(p, split)}
+    return wrong | {p for p in kept if _is_scattered(p, split)}
+
+
+def _is_scattered(place: int, split: Split) -> bool:
+    """Whether the slices of a value are not blocks of whole rows."""
+    return split.axis.get(place) not in (None, 0, SUM)
 
 
 def sliced_node(node: Node, sizes: Mapping[str, int]) -> Node:

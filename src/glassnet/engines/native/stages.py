@@ -49,9 +49,11 @@ class Gather:
     """Where the address of the rows' numbers stands."""
 
 
-def choose_split(nodes: Sequence[Node], order: Sequence[Node], batch: int) -> Split | None:
+def choose_split(
+    nodes: Sequence[Node], order: Sequence[Node], values: Values, kept: set[int], batch: int
+) -> Split | None:
     """Return the cut of a step into a slice for each lane; None where nothing can be cut."""
-    split = stages(nodes, order)
+    split = stages(nodes, order, values.root, kept)
     if all(axis is None for axis in split.axis.values()):
         return None
     split.lanes = lanes_for(batch)
