@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,7 +41,7 @@ class NativeEpochs:
     def __init__(self, model: Model, session: Session, source: ArraySource, names: list[str]) -> None:
         self.model, self._session, self._source, self._names = model, session, source, names
         self._queue: list[dict[str, Any]] = []
-        self._budget = FIRST_BUDGET
+        self._budget = Budget()
         self._table = np.zeros(0)
 
     def results(self, epoch: int, last: int, hooks: CallbackList) -> dict[str, Any] | None:
@@ -75,26 +76,15 @@ class NativeEpochs:
         session.begin(begun)
         try:
             while session.epochs_done < count and not session.stopped:
-                self._call(count, hooks)
+                self._budget.run(session, count, self._table)
+                if hooks.wanting("on_train_batch_end"):
+                    self._tell(hooks)
                 if self.model.stop_training:
                     break
         finally:
             if session.flagged:
                 self._replay(begun, session.steps_made(begun))
             self._commit()
-
-    def _call(self, count: int, hooks: CallbackList) -> None:
-        """One stay in compiled code; the next budget follows from how long it took."""
-        start = time.perf_counter()
-        budget = self._budget
-        self._session.run(count, self._table, budget)
-        took = time.perf_counter() - start
-        made = self._session.made
-        if made >= budget:
-            scale = CALL_SECONDS / max(took, 1e-9)
-            self._budget = max(1, min(_MANY, int(budget * min(scale, 64.0))))
-        if hooks.wanting("on_train_batch_end"):
-            self._tell(hooks)
 
     def _tell(self, hooks: CallbackList) -> None:
         """Let callbacks that look now and then see where training stands."""
@@ -103,8 +93,8 @@ class NativeEpochs:
         if done and not session.flagged:
             progress.batch = done
             session.conclude()
-            logs = dict(zip(self._names, session.results.tolist(), strict=False))
-            hooks.call("on_train_batch_end", done - 1, dict(sorted(logs.items())))
+            logs = _logs(self._names, session.results) if self._names else {}
+            hooks.call("on_train_batch_end", done - 1, logs)
 
     def _replay(self, begun: int, steps: int) -> None:
         """Go back to where the weights came in and make the steps before the one that failed."""
@@ -165,13 +155,38 @@ def evaluated(
     session.store.load()
     session.begin(model.progress.seen)
     table = np.zeros((1, len(session.results)))
+    budget = Budget()
     while not session.epochs_done and not session.stopped:
-        session.run(1, table, FIRST_BUDGET)
+        budget.run(session, 1, table)
+        if hooks.wanting("on_test_batch_end") and not session.stopped:
+            done = session.batch or session.steps
+            session.conclude()
+            hooks.call("on_test_batch_end", done - 1, _logs(model.metrics_names, session.results))
     session.release()
     if session.stopped:
         return None
     session.store.save()
-    return dict(sorted(zip(model.metrics_names, table[0].tolist(), strict=True)))
+    return _logs(model.metrics_names, table[0])
+
+
+def _logs(names: Sequence[str], values: np.ndarray) -> dict[str, Any]:
+    return dict(sorted(zip(names, values.tolist(), strict=True)))
+
+
+class Budget:
+    """How many steps compiled code makes until Python may handle a keyboard interrupt."""
+
+    def __init__(self) -> None:
+        self._steps = FIRST_BUDGET
+
+    def run(self, session: Session, epochs: int, table: np.ndarray) -> None:
+        """Stay in compiled code for a moment; the next stay follows from how long this one took."""
+        start = time.perf_counter()
+        session.run(epochs, table, self._steps)
+        took = time.perf_counter() - start
+        if session.made >= self._steps:
+            scale = min(CALL_SECONDS / max(took, 1e-9), 64.0)
+            self._steps = max(1, min(_MANY, int(self._steps * scale)))
 
 
 def session_of(

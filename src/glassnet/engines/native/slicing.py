@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from glassnet.engines.native.bound import Node
-from glassnet.engines.native.lowering.base import LOWERINGS, SLICES, SUM, VIEWS
+from glassnet.engines.native.lowering.base import DRAWN, LOWERINGS, SLICES, SUM, VIEWS
 from glassnet.engines.native.lowering.elementwise import element_kernel
 from glassnet.graph.dimension import bind
 
@@ -118,7 +118,11 @@ def _within(place: int, axis: Mapping[int, Axis], stage: Mapping[int, int]) -> i
 
 def sliced_axis(node: Node, nodes: Sequence[Node], axes: Sequence[int | None]) -> Axis:
     """Return the axis of the batch in a node's value when it is computed for a slice alone."""
-    if node.op is None or all(a is None for a in axes):
+    if node.op is None:
+        return None
+    if type(node.op) in DRAWN and node.batch == 0 and DRAWN[type(node.op)][1](node.op):
+        return 0
+    if all(a is None for a in axes):
         return None
     if node.op.elementwise:
         dtypes = tuple(nodes[s].dtype for s in node.sources)

@@ -12,6 +12,7 @@ from glassnet.engines.native.bound import Node
 from glassnet.engines.native.fusion import Fusion, Group, Values, readers
 from glassnet.engines.native.lowering.base import (
     ACCUMULATES,
+    DRAWN,
     LOWERINGS,
     SUM,
     Builder,
@@ -250,6 +251,12 @@ class Stages:
         _emit(builder, pending)
 
     def _lower_op(self, node: Node, builder: Builder, values: Values) -> None:
+        before = len(builder.instructions)
+        self._lower_one(node, builder, values)
+        for instruction in builder.instructions[before:]:
+            instruction.nodes = (node,)
+
+    def _lower_one(self, node: Node, builder: Builder, values: Values) -> None:
         out = values.of[node.place]
         if node.place in self._gather.inputs:
             self._lower_gather(node, out, builder)
@@ -269,6 +276,7 @@ class Stages:
                 [out, made, out.size],
                 writes=[out],
                 reads=[out, made],
+                operations=out.size,
                 note="accumulate",
             )
 
@@ -277,6 +285,8 @@ class Stages:
     ) -> None:
         rule = LOWERINGS.get(type(node.op))
         if rule is not None and rule(builder, node.op, out, *inputs) is not False:
+            if builder.role == "slice" and type(node.op) in DRAWN:
+                _draw_on(builder.instructions[-1], DRAWN[type(node.op)][0], out.size)
             return
         if node.op is None or builder.accumulating:
             raise TypeError(f"no native way to compute {node.tensor!r}")
@@ -311,6 +321,13 @@ def window(value: Value, axis: int, size: int) -> Value:
     shape = tuple(size if i == axis else n for i, n in enumerate(value.shape))
     step = size * value.strides[axis]
     return Value(value.buffer, shape, value.dtype, value.strides, value.offset, step)
+
+
+def _draw_on(instruction: Instruction, place: int, entries: int) -> None:
+    """Let each slice draw where the one before it ended."""
+    words = list(instruction.words)
+    words[place] = Running(entries)
+    instruction.words = tuple(words)
 
 
 def _read_outside(fusion: Fusion, read: Mapping[int, set[int]]) -> set[int]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from glassnet.engines.native.bound import Node
 from glassnet.engines.native.memory import Buffer, Value, new_value
 from glassnet.graph.op import Op
 
@@ -64,6 +65,8 @@ class Instruction:
     note: str = ""
     reuses: tuple[tuple[Value, Value], ...] = ()
     """Pairs (written, read): the first may lie over the second, if nobody reads that later."""
+    nodes: tuple[Node, ...] = ()
+    """The nodes of the graph that it computes, or helps to."""
 
 
 @dataclass(eq=False)
@@ -144,6 +147,9 @@ ACCUMULATES: set[type[Op]] = set()
 VIEWS: dict[type[Op], Rule] = {}
 SLICES: dict[type[Op], Rule] = {}
 SUM = "sum"
+DRAWN: dict[type[Op], tuple[int, Callable[[Any], bool]]] = {}
+"""Random ops that can draw a part of the whole draw: which word of their instruction is the place
+of its first entry, and whether the kernel takes the op."""
 
 
 def lowers(*ops: type[Op], accumulates: bool = False) -> Callable[[Rule], Rule]:

@@ -16,7 +16,7 @@ from zlib import crc32
 import numpy as np
 
 from glassnet.engines.native import ziggurat
-from glassnet.engines.native.lowering.base import Builder, Table, Word, bits, lowers
+from glassnet.engines.native.lowering.base import DRAWN, Builder, Table, Word, bits, lowers
 from glassnet.engines.native.memory import Value
 from glassnet.ops.random import (
     Bernoulli,
@@ -75,7 +75,7 @@ def _drawn(
     if step.dtype.itemsize != 8:
         return False
     first: list[Word] = [out, out.size, 0, _signed(op.seed), _signed(op.stream), step]
-    builder.emit(kernel, [*first, *rest], writes=[out], reads=[step], note=op.name)
+    builder.emit(kernel, [*first, *rest], writes=[out], reads=[step], operations=out.size, note=op.name)
     return None
 
 
@@ -85,10 +85,17 @@ def _signed(number: int) -> int:
     return number - 2**64 if number >= 2**63 else number
 
 
+def _takes(op: Bernoulli) -> bool:
+    return op.dtype in _FLOATS and agrees_with_numpy("bits")
+
+
+DRAWN[Bernoulli] = (OFFSET, _takes)
+
+
 @lowers(Bernoulli)
 def bernoulli(builder: Builder, op: Bernoulli, out: Value, step: Value) -> bool | None:
     """32 random bits are compared with a limit, as the op does."""
-    if op.dtype not in _FLOATS or not agrees_with_numpy("bits"):
+    if not _takes(op):
         return False
     hit = out.dtype.type(op.high)
     with np.errstate(invalid="ignore"):
