@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -186,7 +187,8 @@ class Stages:
         stored = elsewhere | _read_outside(fusion, read)
         builder = Builder(role="slice")
         self._lower(fusion.groups, stored, builder, nodes, values)
-        return [_parallel(builder.instructions, split, self._zeros)]
+        before, body = _invariant(builder.instructions)
+        return [*before, _parallel(body, split, self._zeros)]
 
     def _seen(self, place: int, split: Split) -> Value:
         """A value of another stage as a slice sees it."""
@@ -321,6 +323,29 @@ def window(value: Value, axis: int, size: int) -> Value:
     shape = tuple(size if i == axis else n for i, n in enumerate(value.shape))
     step = size * value.strides[axis]
     return Value(value.buffer, shape, value.dtype, value.strides, value.offset, step)
+
+
+def _invariant(
+    instructions: Sequence[Instruction],
+) -> tuple[list[Instruction], list[Instruction]]:
+    """Divide into what is the same for every slice, which is computed once before, and the rest."""
+    before: list[Instruction] = []
+    body: list[Instruction] = []
+    varying: set[Buffer] = set()
+    writers = Counter(b for i in instructions for b in {v.buffer for v in i.writes})
+    for instruction in instructions:
+        made = [v for v in instruction.writes if v.buffer.role != "slice" or v.step or v.lane]
+        read = [v for v in instruction.reads if v.step or v.lane or v.buffer in varying]
+        counts = any(isinstance(word, Running) for word in instruction.words)
+        again = any(writers[v.buffer] > 1 for v in instruction.writes)
+        if made or read or counts or again or not instruction.reads:
+            varying |= {v.buffer for v in instruction.writes}
+            body.append(instruction)
+            continue
+        for value in (*instruction.writes, *instruction.scratch):
+            value.buffer.role = "value"
+        before.append(instruction)
+    return before, body
 
 
 def _draw_on(instruction: Instruction, place: int, entries: int) -> None:
