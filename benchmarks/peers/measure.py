@@ -79,6 +79,12 @@ class Row:
         low, middle, high = statistics.quantiles(ratios, n=4, method="inclusive")
         return middle, low, high
 
+    def summary(self) -> str:
+        """All medians in a line, µs a step, for those who watch."""
+        told = [f"{name} {1e6 * r.median:.2f}" for name, r in self.results.items()]
+        ratio = self.ratio()
+        return f"{self.work.name}: {', '.join(told)}" + (f"; ratio {ratio[0]:.2f}" if ratio else "")
+
 
 class Stage:
     """The worker processes, started when first asked for, under every setting of their peers."""
@@ -170,7 +176,11 @@ def measure(
     stage = Stage(names, say)
     spinner = Spinner() if busy else None
     try:
-        return [row_measured(stage, WORKLOADS[n], rounds, visit, spinner) for n in rows]
+        found = []
+        for name in rows:
+            found.append(row_measured(stage, WORKLOADS[name], rounds, visit, spinner))
+            say(found[-1].summary())
+        return found
     finally:
         stage.close()
         if spinner is not None:
