@@ -46,8 +46,13 @@ def is_worth(engine: str | None, kernels: Sequence[str], nodes: int, seconds: fl
     """
     if (engine or config.engine()) == "native":
         return True
+    return seconds > price(kernels, nodes)
+
+
+def price(kernels: Sequence[str], nodes: int) -> float:
+    """Return the seconds that a run must cost NumPy, so that planning and compiling pay."""
     from glassnet.engines.native import compiler
 
     missing = compiler.missing(kernels)
     cost = compiler.compile_time_estimate(missing) if missing else 0.0
-    return seconds > nodes * PLANNING_SECONDS + 2 * cost
+    return nodes * PLANNING_SECONDS + 2 * cost

@@ -18,6 +18,8 @@ from glassnet.graph.variable import Variable, arrays_of, replace_arrays
 STEP_CELL, ROWS, FLAG, FAILED, EPOCH, BATCH, MADE, KEY = range(8)
 """The cells of the state, as ``executor.epochs`` knows them."""
 
+Table = tuple[tuple[int, ...], np.dtype]
+
 
 class Store:
     """The memory of variables during a run: the arrays are copied in, and new arrays come out."""
@@ -60,6 +62,25 @@ class Recorded:
     results: int
     updated: Sequence[Variable]
     watched: Sequence[int] = ()
+
+
+def plan_of(part: Recorded, tables: Sequence[Table], rows: int) -> Plan:
+    """Return the plan of a step on rows that are picked from tables, weights changed in place.
+
+    Args:
+        part: the step.
+        tables: the shape and the dtype of the table of each input; none for a graph without a batch.
+        rows: how many rows are picked.
+    """
+    sizes: dict[str, int] = {}
+    if tables:
+        heads = [np.empty((rows, *shape[1:]), dtype) for shape, dtype in tables]
+        sizes = part.program.sizes_of([*heads, np.zeros((), np.int64)])
+    in_place = {part.results + i: v for i, v in enumerate(part.updated)}
+    gathered = {i: dtype for i, (_, dtype) in enumerate(tables)}
+    return Planner(
+        part.program.inputs, part.program.outputs, sizes, in_place, part.watched, gathered
+    ).plan()
 
 
 class Session:
@@ -212,16 +233,7 @@ class Session:
             instance.bind(value, results.ctypes.data + 8 * i)
 
     def _plan(self, part: Recorded, rows: int) -> Plan:
-        in_place = {part.results + i: v for i, v in enumerate(part.updated)}
-        gathered: dict[int, np.dtype] = {}
-        sizes: dict[str, int] = {}
-        if rows:
-            heads = [np.empty((rows, *shape[1:]), dtype) for shape, dtype in self._shapes]
-            sizes = part.program.sizes_of([*heads, np.zeros((), np.int64)])
-            gathered = {i: dtype for i, (_, dtype) in enumerate(self._shapes)}
-        return Planner(
-            part.program.inputs, part.program.outputs, sizes, in_place, part.watched, gathered
-        ).plan()
+        return plan_of(part, self._shapes if rows else (), rows)
 
     def _cell(self, number: int) -> int:
         return int(self.state.ctypes.data) + 8 * number
