@@ -7,12 +7,12 @@ own. Groups are in an order of computation.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from glassnet.engines.native.bound import Node
 from glassnet.engines.native.lowering.base import VIEWS
-from glassnet.engines.native.lowering.elementwise import element_kernel
+from glassnet.engines.native.lowering.elementwise import constants, element_kernel
 from glassnet.engines.native.memory import Value, new_value
 
 
@@ -60,11 +60,13 @@ class Values:
         )
 
 
-def kernel_of(node: Node, nodes: list[Node]) -> str | None:
+def kernel_of(node: Node, nodes: Sequence[Node]) -> str | None:
     """Return the elementwise kernel of a node, or None where a cluster can't compute it."""
     if node.op is None or not node.op.elementwise:
         return None
-    return element_kernel(node.op, tuple(nodes[s].dtype for s in node.sources), node.dtype)
+    dtypes = [nodes[s].dtype for s in node.sources]
+    dtypes += dtypes[:1] * len(constants(node.op))
+    return element_kernel(node.op, dtypes, node.dtype)
 
 
 class Fusion:

@@ -14,9 +14,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from glassnet.engines.native.bound import Node
+from glassnet.engines.native.fusion import kernel_of
 from glassnet.engines.native.lowering.base import DRAWN, LOWERINGS, SLICES, SUM, VIEWS
-from glassnet.engines.native.lowering.elementwise import element_kernel
-from glassnet.graph.dimension import bind
+from glassnet.graph.dimension import bind, symbols
 
 WORTH_OPERATIONS = 8_000_000
 """Operations of a step from which it is dealt to several cores."""
@@ -125,8 +125,7 @@ def sliced_axis(node: Node, nodes: Sequence[Node], axes: Sequence[int | None]) -
     if all(a is None for a in axes):
         return None
     if node.op.elementwise:
-        dtypes = tuple(nodes[s].dtype for s in node.sources)
-        if element_kernel(node.op, dtypes, node.dtype) is None and type(node.op) not in VIEWS:
+        if kernel_of(node, nodes) is None and type(node.op) not in VIEWS:
             return None
         return _elementwise(node, nodes, axes)
     rule = SLICES.get(type(node.op))
@@ -137,6 +136,8 @@ def sliced_axis(node: Node, nodes: Sequence[Node], axes: Sequence[int | None]) -
     made: Axis = rule(node.op, node.shape, shapes, tuple(axes))
     if isinstance(made, int) and node.batch != made:
         return None
+    if made == SUM and (symbols(node.tensor.shape) or node.op.symbols()):
+        return None  # of a slice it would be smaller
     return made
 
 

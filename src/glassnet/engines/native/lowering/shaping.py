@@ -59,6 +59,12 @@ def _strides_after(value: Value, shape: tuple[int, ...]) -> tuple[int, ...] | No
     return tuple(reversed(strides))
 
 
+@lowers(Reshape)
+def reshape(builder: Builder, op: Reshape, out: Value, value: Value) -> None:
+    """The entries copied row by row, where no view can show them in the new shape."""
+    move(builder, out.reshaped(value.shape), value, whole=out)
+
+
 @slices(Reshape)
 def slice_reshaped(op: Reshape, out: tuple[int, ...], shapes: Shapes, axes: Axes) -> int | None:
     """The new axis of that size with as many entries before it."""
