@@ -13,7 +13,6 @@ import itertools
 import logging
 import os
 import re
-import shutil
 import struct
 import sys
 import time
@@ -329,6 +328,8 @@ def _note_use(folder: Path) -> None:
 
 def _remove_unused(folder: Path) -> None:
     """Remove the folders beside a new one that nobody has used for long."""
+    import shutil
+
     before = time.time() - UNUSED_DAYS * 86400
     with suppress(OSError):
         for other in folder.parent.iterdir():
