@@ -211,6 +211,7 @@ def test_predict_is_safe_from_several_threads() -> None:
 def test_memory_does_not_grow() -> None:
     model = classifier()
     model.fit(X, LABELS, epochs=3, verbose=0)
+    model.train_on_batch(X, LABELS)
     model.predict(X, verbose=0)
 
     def traced(run) -> int:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from importlib.util import find_spec
 
 from glassnet import config
 
 PLANNING_SECONDS = 3e-4
 """What planning costs for each node of a graph, about."""
+COLD_SECONDS = 8.0
+"""What compiling the kernels of an ordinary network costs, twice."""
 _found: list[bool] = []
 
 
@@ -35,18 +38,38 @@ def wants_native(engine: str | None) -> bool:
 
 
 def may_be_worth(engine: str | None, nodes: int, seconds: float) -> bool:
-    """Whether a run that would take NumPy so many seconds is worth a native plan of the graph."""
-    return (engine or config.engine()) == "native" or seconds > nodes * PLANNING_SECONDS
+    """Whether a run that would take NumPy so many seconds is worth a native plan of the graph.
+
+    Where nothing was ever compiled on this machine, planning is spared too: the price would be
+    that of all kernels.
+    """
+    if (engine or config.engine()) == "native":
+        return True
+    if seconds <= nodes * PLANNING_SECONDS:
+        return False
+    return seconds > COLD_SECONDS or _something_is_compiled()
+
+
+@cache
+def _something_is_compiled() -> bool:
+    from glassnet.engines.native import compiler
+
+    return not compiler.missing(["executor.run", "executor.cluster"])
 
 
 def is_worth(engine: str | None, kernels: Sequence[str], nodes: int, seconds: float) -> bool:
-    """Whether it is worth the kernels that the plan needs, too; those in the cache cost nothing.
+    """Whether a run is worth the kernels that the plan needs, too.
 
     The estimate is made of operations and bytes, never of a timing.
     """
     if (engine or config.engine()) == "native":
         return True
-    return seconds > price(kernels, nodes)
+    return is_paid(engine, price(kernels, nodes), seconds)
+
+
+def is_paid(engine: str | None, needed: float, seconds: float) -> bool:
+    """Whether what NumPy would take is more than what must be paid to run natively."""
+    return (engine or config.engine()) == "native" or seconds > needed
 
 
 def price(kernels: Sequence[str], nodes: int) -> float:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from glassnet import config
+from glassnet.engines.estimate import numpy_seconds
 from glassnet.engines.reference import Plan
 from glassnet.graph.dimension import Dim, Shape, bind, display, symbols
 from glassnet.graph.order import topological
@@ -52,6 +53,7 @@ class Program:
             check_graph(outputs, self.inputs)
         self._plans: OrderedDict[tuple[tuple[str, int], ...], Plan] = OrderedDict()
         self._lock = threading.Lock()
+        self._seconds: dict[tuple[tuple[str, int], ...], float] = {}
 
     def plan_for(self, arrays: Sequence[np.ndarray]) -> Plan:
         """Return the plan for the sizes of these arrays; raise where they fit no input."""
@@ -74,10 +76,14 @@ class Program:
             _match(placeholder, array.shape, sizes)
         return sizes
 
-    def seconds(self, rows: int) -> float:
-        """About how long a run takes on so many examples, at least: by counting."""
-        weights = sum(v.value.size for v in self.variables)
-        return self.nodes * 1e-6 + 6 * weights * rows * 5e-11
+    def seconds(self, sizes: Mapping[str, int]) -> float:
+        """About how long NumPy takes for a run with these sizes: by counting."""
+        key = tuple(sorted(sizes.items()))
+        if key not in self._seconds:
+            if len(self._seconds) >= _PLANS_KEPT:
+                self._seconds.clear()
+            self._seconds[key] = numpy_seconds(topological(self.outputs), sizes)
+        return self._seconds[key]
 
     def values(self, *arrays: Any, step: int = 0) -> tuple[Plan, list[Any]]:
         """Return the value of every node, with the plan that tells which slot is whose."""

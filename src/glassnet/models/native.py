@@ -200,7 +200,7 @@ def session_of(
 ) -> Session | None:
     """Return a session that has taken the data, or None where it is not worth it."""
     rows = min(source.batch_size, source.size)
-    seconds = step.program.seconds(rows) * (source.steps or 1) * epochs
+    seconds = step.program.seconds({"m": rows}) * (source.steps or 1) * epochs
     if not choice.may_be_worth(model.engine, step.program.nodes, seconds):
         return None
     tables = _tables(step, source)
@@ -213,8 +213,7 @@ def session_of(
             del step.sessions[next(iter(step.sessions))]
         session = step.sessions[key] = _made(model, step, tables, source, shuffles, checks, training)
     if not session.is_ready:
-        spent = session.numpy_seconds * epochs
-        if not choice.is_worth(model.engine, session.kernels, session.nodes, spent):
+        if not choice.is_worth(model.engine, session.kernels, session.nodes, seconds):
             return None
         session.ready()
     session.take(tables, source.seed)

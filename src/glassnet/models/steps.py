@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from glassnet import config
 from glassnet.engines import Program, choice
 from glassnet.graph import dtypes
 from glassnet.graph.derivative import gradients
@@ -107,6 +108,7 @@ class Step:
         self.forward = forward or Forward()
         self._watched = self._places(watched)
         self._state = self._places(state)
+        self._spent = 0.0
         self.native: NativeProgram | None = None
         self.sessions: dict[Any, Session] = {}
         """Epochs of this step in compiled code, ready to be run again."""
@@ -129,7 +131,7 @@ class Step:
         self, arrays: list[np.ndarray], step: int, engine: str | None
     ) -> list[np.ndarray]:
         """The values of all outputs by the engine, or by the reference where that is quicker."""
-        if not choice.wants_native(engine):
+        if not choice.wants_native(engine) or not self._is_worth_planning(arrays, engine):
             return self.program.run(*arrays, step=step)
         from glassnet.engines.native.program import NativeProgram, run_ready
 
@@ -138,6 +140,12 @@ class Step:
         given = [np.asarray(a, order="C") for a in self.program.prepare(*arrays, step=step)]
         ready = self.native.ready_for(given, engine)
         return self.program.run(*arrays, step=step) if ready is None else run_ready(ready, given)
+
+    def _is_worth_planning(self, arrays: list[np.ndarray], engine: str | None) -> bool:
+        if self.native is None and (engine or config.engine()) != "native":
+            self._spent += self.program.seconds({"m": len(arrays[0]) if arrays else 1})
+            return choice.may_be_worth(engine, self.program.nodes, self._spent)
+        return True
 
     def _is_finite(self, results: list[np.ndarray], news: list[np.ndarray], step: int) -> bool:
         if not all_finite(results, [news[i] for i in self._watched]):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import os
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -93,6 +94,13 @@ class Pin:
         self._switch: Threads | None = None
         self._before = 1
 
+    def forget(self) -> None:
+        """In a forked child nobody pins: the threads that did live in the parent."""
+        self._lock = threading.Lock()
+        if self._switch is not None and self._before != 1:
+            self._switch.set(self._before)
+        self._users, self._switch = 0, None
+
     def __enter__(self) -> None:
         with self._lock:
             # Who has no address of BLAS can't call it: nothing to pin, SciPy not even imported.
@@ -112,6 +120,8 @@ class Pin:
 
 
 _pin = Pin()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pin.forget)
 
 
 def single_threaded() -> Pin:

@@ -56,7 +56,8 @@ class Program:
     registers: int = 0
     reuses: list[tuple[Value, Value]] = field(default_factory=list)
     """Pairs (written, read): the first may take the memory of the second, if that dies here."""
-    names: list[str] = field(default_factory=list)
+    nodes: list[Node] = field(default_factory=list)
+    """What each row on slots computes."""
 
     @property
     def signature(self) -> tuple[object, ...] | None:
@@ -158,7 +159,7 @@ class Writer:
             self._release(key)
         kernel = Kernel(str(kernel_of(node, self._nodes)))
         self.program.rows.append(Row(SLOTS, kernel, self._slot[own], *slots))
-        self.program.names.append(node.op.name if node.op else "")
+        self.program.nodes.append(node)
         if node.place in self._watched and self._flag is not None and node.dtype.kind == "f":
             finite = Kernel(f"elementwise.finite:{code(node.dtype)}")
             self.program.rows.append(Row(FLAG, finite, 0, self._flag, self._slot[own]))
@@ -298,11 +299,12 @@ def emit(builder: Builder, programs: Sequence[Program]) -> None:
         ),
         tuple(writes),
         tuple(reads),
-        sum(p.size for p in programs) * len(first.rows),
+        sum(p.size for p in programs) * len(first.nodes),
         (registers, table),
-        " ".join(first.names),
+        " ".join(node.op.name for node in first.nodes if node.op is not None),
     )  # fmt: skip
     instruction.reuses = tuple(pair for p in programs for pair in p.reuses)
+    instruction.nodes = tuple(node for p in programs for node in p.nodes)
     builder.instructions.append(instruction)
 
 

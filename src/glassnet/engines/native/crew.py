@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import numpy as np
 
@@ -45,18 +45,29 @@ class _Helper:
     """A thread that runs the helper's loop for one plan after another."""
 
     def __init__(self) -> None:
-        self.wake, self.left = threading.Event(), threading.Event()
-        self.words = np.zeros(2, np.int64)
+        self._call = _Call(compiler.address_of("crew.helper"))
+        self._wake, self._left = threading.Event(), threading.Event()
+        self._left.set()
+        self._words = np.zeros(2, np.int64)
         self._thread = threading.Thread(target=self._live, daemon=True, name="glassnet helper")
         self._thread.start()
 
+    def begin(self, block: np.ndarray, number: int) -> None:
+        """Work on what is published in a control block, as the thread of a number."""
+        self._words[:] = block.ctypes.data, number
+        self._left.clear()
+        self._wake.set()
+
+    def end(self) -> None:
+        """Wait until the helper has left, as the control block says it shall."""
+        self._left.wait()
+
     def _live(self) -> None:
-        call = _Call(compiler.address_of("crew.helper"))
         while True:
-            self.wake.wait()
-            self.wake.clear()
-            call(self.words.ctypes.data)
-            self.left.set()
+            self._wake.wait()
+            self._wake.clear()
+            self._call(self._words.ctypes.data)
+            self._left.set()
 
 
 _idle: list[_Helper] = []
@@ -83,18 +94,17 @@ def at_work(block: np.ndarray, threads: int) -> Iterator[None]:
         return
     with _lock:
         crew = [_idle.pop() for _ in range(min(threads - 1, len(_idle)))]
-    while len(crew) < threads - 1:
-        crew.append(_Helper())
-    block[LEAVE], block[THREADS] = 0, threads
-    for k, helper in enumerate(crew):
-        helper.words[:] = block.ctypes.data, k + 1
-        helper.left.clear()
-        helper.wake.set()
     try:
+        with suppress(RuntimeError):  # the system gives no more threads: then it goes with fewer
+            while len(crew) < threads - 1:
+                crew.append(_Helper())
+        block[LEAVE], block[THREADS] = 0, len(crew) + 1
+        for k, helper in enumerate(crew):
+            helper.begin(block, k + 1)
         yield
     finally:
         block[LEAVE] = 1
         for helper in crew:
-            helper.left.wait()
+            helper.end()
         with _lock:
             _idle.extend(crew)

@@ -9,6 +9,7 @@ import numpy as np
 
 from glassnet.engines.native import compiler, crew
 from glassnet.engines.native.assembly import Assembly
+from glassnet.engines.native.interrupts import PutOff, let_through
 from glassnet.engines.native.memory import Buffer, Value
 from glassnet.engines.native.planning import Plan
 from glassnet.engines.native.stages import HostCall
@@ -73,9 +74,9 @@ class Instance:
         """Let a leaf lie at an address from now on."""
         if self._bound.get(value.buffer) == address:
             return
-        self._bound[value.buffer] = address
         for where, offset in self._leaves.get(value.buffer, ()):
             self._words[where] = address + offset
+        self._bound[value.buffer] = address  # last: an interrupt before it has it done again
 
     def keep(self, array: np.ndarray) -> None:
         """Hold on to memory that a leaf was bound to."""
@@ -89,10 +90,10 @@ class Instance:
     # --- running ------------------------------------------------------------------------------
     def run(self) -> None:
         """Run all instructions once."""
-        if self.threads < 2:
+        if self.threads < 2 and not self.plan.hosts:
             self._run(self._address)
         else:
-            with crew.at_work(self.control, self.threads):
+            with PutOff(), crew.at_work(self.control, self.threads):
                 self._run(self._address)
         if self.error is not None:
             error, self.error = self.error, None
@@ -103,7 +104,8 @@ class Instance:
         try:
             count = ctypes.c_int64.from_address(address).value
             call = self.plan.hosts[count]
-            _compute(call, address)
+            with let_through():
+                _compute(call, address)
         except BaseException as error:
             self.error = self.error or error
             if self.failed is not None:

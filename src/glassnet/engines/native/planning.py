@@ -266,6 +266,7 @@ def _shared(instruction: Instruction, lanes: int) -> Instruction:
         instruction.operations,
         note=instruction.note,
         reuses=instruction.reuses,
+        nodes=instruction.nodes,
         body=(instruction,),
         parts=2 * lanes,
         divided=True,

@@ -31,6 +31,9 @@ class Ready:
         self.runs = False
         """Whether it was found to be worth its kernels."""
         self.spent = 0.0
+        """What NumPy would have taken for the runs so far."""
+        self.price: float | None = None
+        """What it must have taken, so that planning and compiling pay."""
         self._free: list[_Bound] = []
 
     def run(self, arrays: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> None:
@@ -89,24 +92,17 @@ class NativeProgram:
         self.program = program
         self._plans: dict[Key, Ready] = {}
         self._lock = threading.Lock()
-        self._spent = 0.0
 
     def ready_for(self, arrays: Sequence[np.ndarray], engine: str | None) -> Ready | None:
-        """Return what runs these arrays; None where a plan or its kernels are not worth it yet."""
+        """Return what runs these arrays; None where the kernels that it lacks are not worth it yet."""
         sizes = self.program.sizes_of(arrays)
         key = tuple(sorted(sizes.items()))
-        ready = self._plans.get(key)
-        if ready is None:
-            rows = sizes.get("m", 1)
-            self._spent += self.program.seconds(rows)
-            if not choice.may_be_worth(engine, self.program.nodes, self._spent):
-                return None
-            ready = self._planned(key, sizes)
+        ready = self._plans.get(key) or self._planned(key, sizes)
         if not ready.runs:
-            ready.spent += ready.plan.numpy_seconds
-            spent = self._spent + ready.spent
-            nodes = self.program.nodes
-            ready.runs = choice.is_worth(engine, ready.plan.kernels, nodes, spent)
+            ready.spent += self.program.seconds(sizes)
+            if ready.price is None and engine != "native":
+                ready.price = choice.price(ready.plan.kernels, self.program.nodes)
+            ready.runs = choice.is_paid(engine, ready.price or 0.0, ready.spent)
         return ready if ready.runs else None
 
     def _planned(self, key: Key, sizes: dict[str, int]) -> Ready:

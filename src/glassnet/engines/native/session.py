@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from glassnet.engines.native import blas, compiler, crew
 from glassnet.engines.native.instance import Call, Instance, aligned
+from glassnet.engines.native.interrupts import PutOff
 from glassnet.engines.native.memory import Value
 from glassnet.engines.native.planning import Plan, Planner
 from glassnet.engines.program import Program
@@ -19,12 +21,20 @@ STEP_CELL, ROWS, FLAG, FAILED, EPOCH, BATCH, MADE, KEY = range(8)
 """The cells of the state, as ``executor.epochs`` knows them."""
 
 Table = tuple[tuple[int, ...], np.dtype]
+STATE_EVERY = 16
+"""How many steps lie between two checks of the optimizer's state, as in the loop over batches."""
 
 
 class Store:
-    """The memory of variables during a run: the arrays are copied in, and new arrays come out."""
+    """The memory of variables during a run: the arrays are copied in, and new arrays come out.
 
-    def __init__(self, variables: Sequence[Variable]) -> None:
+    Args:
+        variables: all that a run reads or changes.
+        updated: those that it changes. Only they get new arrays: what somebody else gave the others
+            meanwhile stays.
+    """
+
+    def __init__(self, variables: Sequence[Variable], updated: Sequence[Variable]) -> None:
         self.variables = list({id(v): v for v in variables}.values())
         places, total = [], 0
         for v in self.variables:
@@ -35,6 +45,9 @@ class Store:
             self._memory[at : at + v.value.nbytes].view(v.dtype).reshape(v.value.shape)
             for at, v in zip(places, self.variables, strict=True)
         ]
+        self._spare: np.ndarray | None = None
+        changed = {id(v) for v in updated}
+        self._updated = [i for i, v in enumerate(self.variables) if id(v) in changed]
         self._address = {
             id(v): int(self._memory.ctypes.data) + at
             for at, v in zip(places, self.variables, strict=True)
@@ -51,7 +64,21 @@ class Store:
 
     def save(self) -> None:
         """Give the variables new arrays, all at one moment."""
-        replace_arrays(self.variables, [view.copy() for view in self.views])
+        replace_arrays(
+            [self.variables[i] for i in self._updated],
+            [self.views[i].copy() for i in self._updated],
+        )
+
+    def remember(self) -> None:
+        """Keep the state of this moment."""
+        if self._spare is None:
+            self._spare = np.empty_like(self._memory)
+        self._spare[...] = self._memory
+
+    def recall(self) -> None:
+        """Go back to the state that was kept."""
+        if self._spare is not None:
+            self._memory[...] = self._spare
 
 
 @dataclass
@@ -62,6 +89,9 @@ class Recorded:
     results: int
     updated: Sequence[Variable]
     watched: Sequence[int] = ()
+    """The numbers of outputs that must be finite after every step."""
+    state: Sequence[Variable] = ()
+    """What must be finite after every 16th step: where it is not, it stays so."""
 
 
 def plan_of(part: Recorded, tables: Sequence[Table], rows: int) -> Plan:
@@ -110,7 +140,10 @@ class Session:
         self._shapes = [(table.shape, table.dtype) for table in tables]
         self.size = len(tables[0])
         known = [p for p in (step, before, after) if p is not None]
-        self.store = Store([v for p in known for v in (*p.updated, *p.program.variables)])
+        updated = [v for p in known for v in p.updated]
+        self.store = Store([*updated, *(v for p in known for v in p.program.variables)], updated)
+        self._state_checked = step.state
+        self._taken = threading.Lock()
         rows = min(batch_size, self.size)
         self.steps = -(-self.size // rows)
         full = self.size // rows
@@ -133,16 +166,12 @@ class Session:
         found = dict.fromkeys(("executor.run", "executor.epochs"))
         if self._shuffles:
             found["random.shuffle"] = None
+        for variable in self._state_checked:
+            found.update(dict.fromkeys(_finite_kernels(variable)))
         for part in self._parts.values():
             if part is not None:
                 found.update(dict.fromkeys(part[1].kernels))
         return list(found)
-
-    @property
-    def numpy_seconds(self) -> float:
-        """About how long the reference engine would take for an epoch: by counting."""
-        part = self._parts["first"]
-        return 0.0 if part is None else self.steps * part[1].numpy_seconds
 
     @property
     def nodes(self) -> int:
@@ -153,14 +182,16 @@ class Session:
     def ready(self) -> None:
         """Compile or load the kernels and give every program its memory."""
         compiler.addresses_of(self.kernels)
-        for name, part in self._parts.items():
-            if part is not None:
-                self._instances[name] = self._instance(*part)
+        made = {n: self._instance(*part) for n, part in self._parts.items() if part is not None}
+        self._checks = self._check_words()
         self._run = Call(compiler.address_of("executor.epochs"))
         key = self.state.ctypes.data + 8 * KEY
         self._shuffle = np.array([self._order.ctypes.data, self.size, 0, key], np.int64)
         shuffle = compiler.address_of("random.shuffle") if self._shuffles else 0
-        places = [self._program(name) for name in ("first", "last", "before", "after")]
+        places = [
+            made[name].address if name in made else 0
+            for name in ("first", "last", "before", "after")
+        ]
         self._words = np.array(
             [
                 self.state.ctypes.data,
@@ -181,17 +212,39 @@ class Session:
                 0,
                 compiler.address_of("executor.run"),
                 int(self._counts),
+                self._checks.ctypes.data if len(self._checks) else 0,
+                STATE_EVERY,
             ],
             np.int64,
         )
+        self._instances = made  # at the end: an interrupt leaves nothing half made
+
+    def _check_words(self) -> np.ndarray:
+        """Lay out the words of ``executor.run`` for the checks of the optimizer's state."""
+        count = len(self._state_checked)
+        words = np.zeros(2 + 6 * count if count else 0, np.int64)
+        start = int(words.ctypes.data)
+        words[:2] = (count, start + 16) if count else ()
+        for k, variable in enumerate(self._state_checked):
+            check, entries = map(compiler.address_of, _finite_kernels(variable))
+            at = 2 + 2 * count + 4 * k
+            words[2 + 2 * k : 4 + 2 * k] = check, start + 8 * at
+            place = self.store.address(variable)
+            words[at : at + 4] = entries, self._cell(FLAG), place, variable.value.size
+        return words
 
     @property
     def is_ready(self) -> bool:
         """Whether ``ready`` was called."""
         return bool(self._instances)
 
-    def take(self, tables: Sequence[np.ndarray], seed: int) -> None:
-        """Run on these data from now on, in the order that follows from the seed."""
+    def take(self, tables: Sequence[np.ndarray], seed: int) -> bool:
+        """Run on these data from now on, in the order that follows from the seed.
+
+        False says that the session is taken: by another thread, or by a run whose callback asks.
+        """
+        if not self._taken.acquire(blocking=False):
+            return False
         self._held = list(tables)
         for name in ("first", "last"):
             instance = self._instances.get(name)
@@ -200,13 +253,13 @@ class Session:
                     if value is not None:
                         instance.bind(value, table.ctypes.data)
         self._shuffle[2] = seed - (1 << 64) if seed >= 1 << 63 else seed
+        return True
 
     def release(self) -> None:
-        """Let go of the data."""
+        """Let go of the data; whoever comes next may take the session."""
         self._held = []
-
-    def _program(self, name: str) -> int:
-        return self._instances[name].address if name in self._instances else 0
+        if self._taken.locked():
+            self._taken.release()
 
     def _instance(self, part: Recorded, plan: Plan, results: np.ndarray | None) -> Instance:
         instance = Instance(plan)
@@ -253,7 +306,7 @@ class Session:
         self._words[12] = table.ctypes.data
         self._words[14], self._words[15] = epochs, budget
         first = self._instances["first"]
-        with blas.single_threaded(), crew.at_work(first.control, first.threads):
+        with PutOff(), blas.single_threaded(), crew.at_work(first.control, first.threads):
             self._run(self._words.ctypes.data)
         for instance in self._instances.values():
             if instance.error is not None:
@@ -269,6 +322,11 @@ class Session:
         """Compute the results as they stand."""
         if "after" in self._instances:
             self._instances["after"].run()
+
+    @property
+    def asks(self) -> bool:
+        """Whether the reference computes an op, so that a person's own code may run."""
+        return any(part is not None and part[1].hosts for part in self._parts.values())
 
     @property
     def flagged(self) -> bool:
@@ -303,3 +361,7 @@ class Session:
     def steps_made(self, begun: int) -> int:
         """The steps made since ``begin``."""
         return self.seen - begun
+
+
+def _finite_kernels(variable: Variable) -> tuple[str, str]:
+    return "executor.finite", f"elementwise.finite:{variable.dtype.str[1:]}"

@@ -147,8 +147,9 @@ STATE = ("step", "rows", "flag", "failed", "epoch", "batch", "made", "key")
 def epochs() -> Any:
     """``[→ state, steps, full steps, program, program of the last batch, rows a batch, → order,
     shuffle, → its words, program before, program after, → results, → table, result words,
-    epochs, budget, run, step]``: steps, epoch after epoch, until the epochs or the budget are used up, a value is
-    not finite, or the reference fails. A program is the address of the words of ``run``."""
+    epochs, budget, run, step, program of checks, steps between checks]``: steps, epoch after epoch,
+    until the epochs or the budget are used up, a value is not finite, or the reference fails. A
+    program is the address of the words of ``run``."""
 
     def kernel(p: int) -> None:
         q = words(p)
@@ -157,6 +158,8 @@ def epochs() -> Any:
         results, table = words(q[11]), words(q[12])
         state[6] = 0
         while state[4] < q[14]:
+            if state[6] >= q[15]:
+                return
             if state[5] == 0:
                 state[7] = state[0]
                 if q[7]:
@@ -171,6 +174,8 @@ def epochs() -> Any:
                     call1(run, q[3])
                 else:
                     call1(run, q[4])
+                if q[18] and state[0] % q[19] == 0:
+                    call1(run, q[18])
                 if state[2] or state[3]:
                     return
                 state[0] += q[17]

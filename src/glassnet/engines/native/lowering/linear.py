@@ -228,7 +228,7 @@ def instruct(builder: Builder, p: Product, kernel: str, scratch: Value | None = 
         words,
         writes=[out],
         reads=[a, b, *([] if p.bias is None else [p.bias]), *([out] if p.accumulate else [])],
-        operations=2 * m * k * n * p.pieces,
+        operations=(2 * k + (p.bias is not None)) * m * n * p.pieces,
         scratch=[] if scratch is None else [scratch],
         note=f"{m}×{k}×{n}" + (f" ×{p.pieces}" if axes else ""),
     )

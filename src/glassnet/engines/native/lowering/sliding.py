@@ -107,6 +107,7 @@ def _region(
         words,
         writes=[out],
         reads=[value, *([out] if add else [])],
+        operations=out.size if add else 0,
         note="padding",
     )
 
