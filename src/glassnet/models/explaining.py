@@ -14,6 +14,7 @@ from glassnet.utils.pictures import use_plotter
 
 if TYPE_CHECKING:
     from glassnet.explain.derivation import Derivation
+    from glassnet.explain.planned import PlanExplanation
 
 _readers: list[Callable[[], Any]] = []
 
@@ -98,6 +99,34 @@ class Explained:
         True
         """
         return readers().code_of(self, framework, notation=notation, weights=weights)
+
+    def explain_plan(
+        self, x: Any = None, y: Any = None, batch_size: int = 32, kind: str = "train"
+    ) -> PlanExplanation:
+        """Return what the native engine runs for a step: every instruction, and what it costs.
+
+        Args:
+            x: inputs; by default only shapes are used, as far as the model knows them.
+            y: the targets.
+            batch_size: the examples of a batch; no more than there are in ``x``.
+            kind: ``"train"``, ``"test"`` (a step of `evaluate`) or ``"predict"``.
+
+        Print it; ``lines``, ``totals`` and ``choice`` are the same as data. Nothing is compiled,
+        and Numba need not be installed.
+
+        Raises:
+            ValueError: where the model is not built, or not compiled; where the batch does not
+                fit; where a step of the optimizer is no single graph.
+
+        >>> import glassnet as gn
+        >>> model = gn.Sequential([gn.Input((2,)), gn.layers.Dense(1, "sigmoid")])
+        >>> plan = model.explain_plan(kind="predict", batch_size=4)
+        >>> for line in plan.lines:
+        ...     print(line.kernel, line.ops, line.operations)
+        products.tiny:f4 ('matmul',) 16
+        executor.cluster ('add', 'sigmoid') 8
+        """
+        return readers().explain_plan(self, x, y, batch_size, kind)
 
     def _repr_html_(self) -> str:
         return readers().model_html(self)

@@ -169,7 +169,8 @@ def _train_epoch(
     if progress.batch == 0 and compiled is None:
         model.reset_metrics()
     hooks.call("on_epoch_begin", progress.epoch, {})
-    if compiled is not None and not model.stop_training and fresh:
+    ready = compiled is not None and (fresh or compiled.has_more)
+    if compiled is not None and ready and not model.stop_training:
         logs = compiled.results(progress.epoch, last, hooks)
         if logs is not None:
             return logs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +41,8 @@ class NativeEpochs:
 
     def __init__(self, model: Model, session: Session, source: ArraySource, names: list[str]) -> None:
         self.model, self._session, self._source, self._names = model, session, source, names
-        self._queue: list[dict[str, Any]] = []
+        self._queue: deque[dict[str, Any]] = deque()
+        self._begun = 0  # batches made of an epoch that Python is to finish
         self._budget = Budget()
         self._table = np.zeros(0)
 
@@ -50,10 +52,26 @@ class NativeEpochs:
         None says that the epoch is begun but not finished: a value was not finite, and the step
         that made it is to be done by the reference, which explains.
         """
-        if not self._queue:
-            alone = not hooks.asks_for_epochs
+        progress = self.model.progress
+        if not self.has_more:
+            alone = bool(self._names) and not hooks.asks_for_epochs
             self._train(epoch, last if alone else epoch + 1, hooks)
-        return self._queue.pop(0) if self._queue else None
+        if self._queue:
+            progress.batch, progress.in_pass = self._session.steps, 0
+            return self._queue.popleft()
+        self._hand_back()
+        return None
+
+    @property
+    def has_more(self) -> bool:
+        """Whether epochs are trained, or one is begun, that were not told yet."""
+        return bool(self._queue or self._begun)
+
+    def _hand_back(self) -> None:
+        """Let Python go on where compiled code stopped in the middle of an epoch."""
+        progress = self.model.progress
+        progress.batch = progress.in_pass = self._begun
+        self._begun = 0
 
     def close(self) -> None:
         """Let go of the data."""
@@ -61,7 +79,8 @@ class NativeEpochs:
 
     def drain(self) -> list[dict[str, Any]]:
         """Return the logs of epochs that are trained but were not told yet."""
-        queue, self._queue = self._queue, []
+        queue, self._queue = list(self._queue), deque()
+        self._hand_back()
         return queue
 
     def _train(self, epoch: int, end: int, hooks: CallbackList) -> None:
@@ -82,7 +101,7 @@ class NativeEpochs:
                 if self.model.stop_training:
                     break
         finally:
-            if session.flagged:
+            if session.stopped:
                 self._replay(begun, session.steps_made(begun))
             self._commit()
 
@@ -105,18 +124,16 @@ class NativeEpochs:
 
     def _commit(self) -> None:
         """Hand the weights and the results of finished epochs over."""
-        session, progress = self._session, self.model.progress
+        session = self._session
         session.store.save()
-        progress.seen = session.seen
+        self.model.progress.seen = session.seen
         done = session.epochs_done
         if self._names:
             for row in self._table[:done].tolist():
                 self._queue.append(dict(zip(self._names, row, strict=True)))
         elif done:
             self._queue.append(self.model.get_metrics_result())
-        progress.batch = progress.in_pass = session.batch
-        if done and not session.batch:
-            progress.batch = session.steps
+        self._begun = session.batch
 
 
 def native_epochs(
