@@ -29,6 +29,8 @@ from glassnet.explain.notation import convert_weights as convert_weights
 from glassnet.explain.notation import get_notation as get_notation
 from glassnet.explain.notation import notation_table as notation_table
 from glassnet.explain.notation import shape as shape
+from glassnet.explain.planned import PlanExplanation as PlanExplanation
+from glassnet.explain.planned import explain_plan as explain_plan
 from glassnet.explain.report import report as report
 from glassnet.explain.stability import stability as stability
 from glassnet.explain.stability_report import StabilityReport as StabilityReport

@@ -71,7 +71,7 @@ def batch_for(model: Model, x: Any, y: Any, what: str) -> Batch:
 
 def shaped_batch(model: Model, what: str) -> Batch:
     """Return zeros in the shapes of inputs and targets, a batch of two."""
-    x = _inputs_for(model, what)
+    x = inputs_for(model, what)
     with recording():
         outputs = model(x, training=False)
     names = model.names_of_outputs(outputs)
@@ -84,7 +84,8 @@ def shaped_batch(model: Model, what: str) -> Batch:
     return Batch(x, targets[0] if len(targets) == 1 else targets, None)
 
 
-def _inputs_for(model: Model, what: str) -> Any:
+def inputs_for(model: Model, what: str) -> Any:
+    """Return zeros in the shapes of the inputs, a batch of two."""
     try:
         inputs = model.inputs
     except (ValueError, AttributeError):
@@ -112,7 +113,8 @@ def _known(shape: Any, what: str) -> tuple[int, ...]:
     sizes = tuple(2 if i == 0 else size for i, size in enumerate(shape))
     if any(size is None or isinstance(size, Dim) for size in sizes):
         raise ValueError(
-            f"{what}: the input has sizes that only data tell, {shape}. Pass a batch: derive(x, y)."
+            f"{what}: the input has sizes that only data tell, {shape}. Pass a batch: "
+            f"{_called(what)}x, y)."
         )
     return tuple(int(s) for s in sizes)
 

@@ -79,7 +79,7 @@ def record_step(model: Model, batch: Batch, *, per_example: bool = False) -> Rec
         per_example: whether the course's convention holds, ``dZ = m ∂J/∂Z``.
     """
     symbolic, _ = placeholders(batch, np.dtype(model.dtype))
-    optimizer = _optimizer_for(model)
+    optimizer = optimizer_for(model)
     with recording() as opened:
         outputs = model(symbolic.x, training=True)
         cost, _ = record_loss(model, symbolic, outputs, training=True)
@@ -107,8 +107,8 @@ def record_step(model: Model, batch: Batch, *, per_example: bool = False) -> Rec
     return merged(step)
 
 
-def _optimizer_for(model: Model) -> Any:
-    """The model's optimizer; before the first step a copy, so that reading changes nothing."""
+def optimizer_for(model: Model) -> Any:
+    """Return the model's optimizer; before the first step a copy, for reading changes nothing."""
     optimizer = model.optimizer
     if optimizer is None or optimizer.built:
         return optimizer

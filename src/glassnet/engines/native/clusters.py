@@ -51,6 +51,8 @@ class Program:
     arrays: list[Value] = field(default_factory=list)
     written: list[int] = field(default_factory=list)
     """Which of the arrays are written."""
+    read: list[int] = field(default_factory=list)
+    """Which are read."""
     loaded: list[Value] = field(default_factory=list)
     flags: list[Value] = field(default_factory=list)
     registers: int = 0
@@ -135,8 +137,10 @@ class Writer:
             return ("array", *place), "array", value
         if number or (len(strides) == 1 and strides[0][1] == 0):
             return ("number", *place), "number", value
-        return ("load", *place, tuple(strides)), "load", value.viewed(
-            tuple(n for n, _ in strides), tuple(s for _, s in strides)
+        return (
+            ("load", *place, tuple(strides)),
+            "load",
+            value.viewed(tuple(n for n, _ in strides), tuple(s for _, s in strides)),
         )
 
     def _row(self, i: int, node: Node, operands: list[tuple[Key, str, Value]]) -> None:
@@ -206,8 +210,7 @@ class Writer:
             self.program.arrays.append(value)
             slot = -len(self.program.arrays)
             self._slot[place] = slot
-        if written:
-            self.program.written.append(-slot - 1)
+        (self.program.written if written else self.program.read).append(-slot - 1)
         self._slot[key] = slot
         return slot
 
@@ -245,9 +248,13 @@ def _load(value: Value, slot: int, short: str) -> Row:
     """The row that brings a broadcast or strided operand into a register."""
     item = value.dtype.itemsize
     if len(value.shape) == 2 and value.strides == (0, item):
-        return Row(PERIODIC, Kernel(f"elementwise.periodic:{short}"), slot, value, 0, value.shape[1])
+        return Row(
+            PERIODIC, Kernel(f"elementwise.periodic:{short}"), slot, value, 0, value.shape[1]
+        )
     if len(value.shape) == 2 and value.strides == (item, 0):
-        return Row(PERIODIC, Kernel(f"elementwise.repeated:{short}"), slot, value, 0, value.shape[1])
+        return Row(
+            PERIODIC, Kernel(f"elementwise.repeated:{short}"), slot, value, 0, value.shape[1]
+        )
     table = Table((value, len(value.shape), *value.shape, *value.strides))
     return Row(STRIDED, Kernel(f"executor.load:u{item}"), slot, table)
 
@@ -288,7 +295,7 @@ def emit(builder: Builder, programs: Sequence[Program]) -> None:
     fills: list[Word] = []
     for kernel, slot in first.fills:
         fills += [kernel, slot]
-    reads = [v for p in programs for v in (*p.numbers, *p.arrays, *p.loaded)]
+    reads = [v for p in programs for v in (*p.numbers, *(p.arrays[i] for i in p.read), *p.loaded)]
     writes = [v for p in programs for v in (*(p.arrays[i] for i in p.written), *p.flags)]
     instruction = Instruction(
         "executor.cluster",
