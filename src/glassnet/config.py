@@ -113,8 +113,8 @@ def set_engine(name: str) -> None:
     """Choose the engine that runs models; ``compile(engine=…)`` chooses for one model.
 
     Args:
-        name: ``"numpy"``: op by op with NumPy, the definition of every value; ``"native"``: compiled
-            kernels, which need the extra ``glassnet[fast]``; ``"auto"``: native where that is
+        name: ``"numpy"``: op by op with NumPy, the definition of every value; ``"native"``:
+            compiled kernels, which need the extra ``glassnet[fast]``; ``"auto"``: native where that is
             installed and the run is long enough to be worth compiling what is not compiled yet.
 
     Raises:

@@ -1,4 +1,4 @@
-"""``glassnet explain`` and ``glassnet code``: a network's derivation and its program."""
+"""``glassnet explain``, ``code``, ``plan``: a network's derivation, its program, what runs."""
 
 from __future__ import annotations
 
@@ -40,6 +40,13 @@ def code(options: Namespace) -> int:
     weights = options.weights
     text = model.code(options.framework, notation=options.notation, weights=weights)
     return _give(text, options.output)
+
+
+def plan(options: Namespace) -> int:
+    """Print or write the plan of a step of a saved model, or of a built-in problem's network."""
+    model, _ = _model(options.source, options.seed)
+    told = model.explain_plan(batch_size=options.batch_size, kind=options.kind)
+    return _give(str(told), options.output)
 
 
 def _give(text: str, output: str | None) -> int:

@@ -29,6 +29,7 @@ Each shows how it learns, and is a program you could have written:
 
   glassnet explain xor --notation course
   glassnet code mnist.safetensors
+  glassnet plan xor
 
 Try a layer that you wrote yourself:
 
@@ -128,6 +129,15 @@ def _add_explanations(commands: Any) -> None:
     one.add_argument("--weights", choices=("trained", "fresh"), default="trained",
                      help="as they are (default), or drawn anew by the program")  # fmt: skip
     _add_common(one)
+    one = commands.add_parser(
+        "plan", help="print what the native engine runs for a step",
+        description="Print the plan of a step, instruction by instruction: what it computes, reads, "
+        "writes and costs. SOURCE is a saved model or one of the problems of `train`.",
+    )  # fmt: skip
+    one.add_argument("source", metavar="SOURCE", help="a file that model.save wrote, or a problem")
+    one.add_argument("--kind", choices=("train", "test", "predict"), default="train")
+    one.add_argument("--batch-size", type=_count, default=32, help="examples a step (default 32)")
+    _add_common(one)
 
 
 def _add_common(one: ArgumentParser) -> None:
@@ -152,7 +162,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     options = parser().parse_args(arguments)
     run = {"train": train.train, "summary": predict.summary, "predict": predict.predict,
-           "explain": explain.explain, "code": explain.code, "check": _check}  # fmt: skip
+           "explain": explain.explain, "code": explain.code, "plan": explain.plan,
+           "check": _check}  # fmt: skip
     try:
         return run[options.command](options)
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""What a run costs, told from the graph alone: operations and calls are counted, nothing is timed."""
+"""What a run costs, told from the graph: operations and calls are counted, nothing is timed."""
 
 from __future__ import annotations
 

@@ -67,9 +67,7 @@ class Assembly:
             else:
                 block = self._block(instruction.words, thread)
             host = instruction.kernel == "host"
-            self._out[at + 2 * k] = (
-                self._host if host else compiler.address_of(instruction.kernel)
-            )
+            self._out[at + 2 * k] = self._host if host else compiler.address_of(instruction.kernel)
             self._inner.append((at + 2 * k + 1, block))
         return at
 

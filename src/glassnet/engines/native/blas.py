@@ -26,7 +26,7 @@ def address_of(routine: str) -> int:
 
 
 def _look_up(routine: str) -> int:
-    from scipy.linalg import cython_blas  # type: ignore[import-untyped]
+    from scipy.linalg import cython_blas
 
     capsule = cython_blas.__pyx_capi__[routine]
     get_name = ctypes.pythonapi.PyCapsule_GetName
@@ -73,7 +73,7 @@ def _libraries() -> Iterator[ctypes.CDLL]:
 
     On Windows a module shows its own symbols alone; there the library lies in SciPy's wheel.
     """
-    import scipy  # type: ignore[import-untyped]
+    import scipy
     from scipy.linalg import cython_blas
 
     places = [Path(cython_blas.__file__)]

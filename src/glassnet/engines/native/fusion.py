@@ -140,4 +140,3 @@ def readers(order: Iterable[Node], fusion: Fusion, values: Values) -> dict[int, 
         for source in node.sources:
             found.setdefault(values.root(source), set()).add(at)
     return found
-

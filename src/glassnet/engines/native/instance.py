@@ -127,5 +127,5 @@ def array_at(address: int, value: Value) -> np.ndarray:
     low = sum((n - 1) * s for n, s in zip(value.shape, value.strides, strict=True) if s < 0)
     high = sum((n - 1) * s for n, s in zip(value.shape, value.strides, strict=True) if s > 0)
     length = high - low + value.dtype.itemsize
-    raw = (ctypes.c_char * length).from_address(address + low)
+    raw: Any = (ctypes.c_char * length).from_address(address + low)
     return np.ndarray(value.shape, value.dtype, raw, -low, value.strides)

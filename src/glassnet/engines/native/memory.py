@@ -14,7 +14,7 @@ class Buffer:
 
     nbytes: int
     role: str = "value"
-    """``value``: made and dead within a run; ``slice``: the same within a slice of the batch, in the
+    """``value``: made and dead within a run; ``slice``: so within a slice of the batch, in the
     memory of the thread that computes it; ``leaf``: belongs to whoever binds it; ``kept``: holds a
     constant."""
     offset: int = -1
@@ -57,9 +57,7 @@ class Value:
             n == 1 or a == b for n, a, b in zip(self.shape, self.strides, expected, strict=True)
         )
 
-    def viewed(
-        self, shape: tuple[int, ...], strides: tuple[int, ...], offset: int = 0
-    ) -> Value:
+    def viewed(self, shape: tuple[int, ...], strides: tuple[int, ...], offset: int = 0) -> Value:
         """Return another array on the same entries; ``offset`` counts bytes from this one's."""
         return Value(
             self.buffer, shape, self.dtype, strides, self.offset + offset, self.step, self.lane

@@ -1,4 +1,4 @@
-"""Where the outputs of a plan go: into memory of the caller, or over the old value of a variable."""
+"""Where the outputs of a plan go: into memory of the caller, or over a variable's old value."""
 
 from __future__ import annotations
 

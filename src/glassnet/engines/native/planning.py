@@ -160,7 +160,7 @@ class Planner:
         return plan
 
     def _assembled(self, order: list[Node], split: Split | None) -> Plan:
-        _, _, sizes, in_place, watched, _ = self._given
+        in_place, watched = self._given[3:5]
         flag = new_value((), np.dtype(np.int64), "leaf")
         cell = new_value((), np.dtype(np.int64), "leaf")
         leaves = dict(self._values.of)
@@ -271,4 +271,3 @@ def _shared(instruction: Instruction, lanes: int) -> Instruction:
         parts=2 * lanes,
         divided=True,
     )
-

@@ -94,7 +94,7 @@ class NativeProgram:
         self._lock = threading.Lock()
 
     def ready_for(self, arrays: Sequence[np.ndarray], engine: str | None) -> Ready | None:
-        """Return what runs these arrays; None where the kernels that it lacks are not worth it yet."""
+        """Return what runs these arrays; None where the kernels it lacks are not worth it yet."""
         sizes = self.program.sizes_of(arrays)
         key = tuple(sorted(sizes.items()))
         ready = self._plans.get(key) or self._planned(key, sizes)

@@ -132,7 +132,8 @@ class Stages:
         ends = [i for i, g in enumerate(fusion.groups) if is_last(g, i, read, later)]
         sequence = [i for i in range(len(fusion.groups)) if i not in set(ends)] + ends
         builder = Builder()
-        self._lower([fusion.groups[i] for i in sequence], stored, builder, self._nodes, self._values)
+        groups = [fusion.groups[i] for i in sequence]
+        self._lower(groups, stored, builder, self._nodes, self._values)
         return builder.instructions
 
     def _totals(self, number: int, split: Split) -> list[Node]:
@@ -285,13 +286,15 @@ class Stages:
     def _lower_rule(
         self, node: Node, builder: Builder, out: Value, inputs: Sequence[Value]
     ) -> None:
+        if node.op is None:
+            raise TypeError(f"no native way to compute {node.tensor!r}")
         rule = LOWERINGS.get(type(node.op))
         if rule is not None and rule(builder, node.op, out, *inputs) is not False:
             if builder.role == "slice" and type(node.op) in DRAWN:
                 _draw_on(builder.instructions[-1], DRAWN[type(node.op)][0], out.size)
             return
-        if node.op is None or builder.accumulating:
-            raise TypeError(f"no native way to compute {node.tensor!r}")
+        if builder.accumulating:
+            raise TypeError(f"no native way to add to {node.tensor!r}")
         self.hosts.append(HostCall(node.op, out, tuple(inputs)))
         builder.emit(
             HOST,
@@ -366,9 +369,7 @@ def _emit(builder: Builder, pending: list[clusters.Program]) -> None:
         pending.clear()
 
 
-def _parallel(
-    body: Sequence[Instruction], split: Split, zeros: Sequence[Value]
-) -> Instruction:
+def _parallel(body: Sequence[Instruction], split: Split, zeros: Sequence[Value]) -> Instruction:
     """One instruction for all slices; what it reads and writes outside of a slice's own memory."""
     writes = [v for i in body for v in i.writes if v.buffer.role != "slice"]
     reads = [v for i in body for v in i.reads if v.buffer.role != "slice"]

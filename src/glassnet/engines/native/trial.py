@@ -22,7 +22,6 @@ from glassnet.engines.native.memory import Buffer, Value, new_value
 from glassnet.graph.op import Op
 from glassnet.graph.tensor import Constant
 
-
 _ROOM = 64
 """Bytes behind each array that nobody may write."""
 

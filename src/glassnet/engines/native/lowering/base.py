@@ -173,7 +173,7 @@ def lowers(*ops: type[Op], accumulates: bool = False) -> Callable[[Rule], Rule]:
 def views(*ops: type[Op]) -> Callable[[Rule], Rule]:
     """Register ``rule(op, shape, value) -> Value | None``: the op's value as a view of its input.
 
-    ``shape`` is the shape of the op's value; None asks for the instructions of ``lowers``, or, where
+    ``shape`` is that of the op's value; None asks for the instructions of ``lowers``, or, where
     there are none, for a row-major copy of the input first.
     """
 

@@ -75,7 +75,9 @@ def _drawn(
     if step.dtype.itemsize != 8:
         return False
     first: list[Word] = [out, out.size, 0, _signed(op.seed), _signed(op.stream), step]
-    builder.emit(kernel, [*first, *rest], writes=[out], reads=[step], operations=out.size, note=op.name)
+    builder.emit(
+        kernel, [*first, *rest], writes=[out], reads=[step], operations=out.size, note=op.name
+    )
     return None
 
 
