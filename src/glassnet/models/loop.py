@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -101,8 +102,8 @@ def fit(
     alone = validation is None
     try:
         for epoch in range(progress.epoch, epochs):
-            if model.stop_training and progress.batch == 0:  # the backup was of a run that ended
-                break
+            if model.stop_training and progress.batch == 0 and not _has_more(compiled):
+                break  # the backup was of a run that ended
             progress.epoch = epoch
             logs = _train_epoch(model, feed, hooks, compiled, epochs if alone else epoch + 1)
             if validation is not None and logs and _due(validation_freq, epoch):
@@ -112,7 +113,9 @@ def fit(
                 break
             logs = dict(sorted(logs.items()))
             hooks.call("on_epoch_end", epoch, logs)
-            if model.stop_training:
+            if compiled is not None:
+                compiled.told()
+            if model.stop_training and not _has_more(compiled):
                 break
     except BaseException as error:
         if compiled is not None:
@@ -154,10 +157,17 @@ def _record_first(model: Model, source: AnySource) -> None:
 
 
 def _tell_rest(compiled: NativeEpochs, progress: Progress, hooks: CallbackList) -> None:
-    """Tell the epochs that were trained before an interrupt: weights and history agree."""
+    """Tell the epochs that were trained before an error: weights and history agree."""
     for logs in compiled.drain():
-        hooks.call("on_epoch_end", progress.epoch, dict(sorted(logs.items())))
+        for callback in hooks.wanting("on_epoch_end"):
+            with suppress(Exception):  # the error that is on its way comes first
+                callback.on_epoch_end(progress.epoch, dict(sorted(logs.items())))
         progress.epoch += 1
+
+
+def _has_more(compiled: NativeEpochs | None) -> bool:
+    """Whether epochs are trained that have to be told, whatever asks for a stop."""
+    return compiled is not None and compiled.has_more
 
 
 def _train_epoch(
@@ -169,12 +179,11 @@ def _train_epoch(
     if progress.batch == 0 and compiled is None:
         model.reset_metrics()
     hooks.call("on_epoch_begin", progress.epoch, {})
-    ready = compiled is not None and (fresh or compiled.has_more)
-    if compiled is not None and ready and not model.stop_training:
+    if compiled is not None and (compiled.has_more or (fresh and not model.stop_training)):
         logs = compiled.results(progress.epoch, last, hooks)
         if logs is not None:
             return logs
-    elif progress.batch == 0:
+    if compiled is not None and progress.batch == 0:
         model.reset_metrics()
     return _train_batches(model, feed, hooks)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from glassnet.nest import flatten
 from glassnet.ops import cast
 
 if TYPE_CHECKING:
+    from glassnet.engines.native.interrupts import PutOff
     from glassnet.engines.native.session import Session
     from glassnet.models.model import Model
 
@@ -39,70 +41,116 @@ class NativeEpochs:
     session's; what the model holds is whole at any time, the state after some step.
     """
 
-    def __init__(self, model: Model, session: Session, source: ArraySource, names: list[str]) -> None:
+    def __init__(
+        self, model: Model, session: Session, source: ArraySource, names: list[str]
+    ) -> None:
         self.model, self._session, self._source, self._names = model, session, source, names
         self._queue: deque[dict[str, Any]] = deque()
         self._begun = 0  # batches made of an epoch that Python is to finish
-        self._budget = Budget()
-        self._table = np.zeros(0)
-
-    def results(self, epoch: int, last: int, hooks: CallbackList) -> dict[str, Any] | None:
-        """Return the logs of an epoch; train up to ``last`` where nobody wants a hand before.
-
-        None says that the epoch is begun but not finished: a value was not finite, and the step
-        that made it is to be done by the reference, which explains.
-        """
-        progress = self.model.progress
-        if not self.has_more:
-            alone = bool(self._names) and not hooks.asks_for_epochs
-            self._train(epoch, last if alone else epoch + 1, hooks)
-        if self._queue:
-            progress.batch, progress.in_pass = self._session.steps, 0
-            return self._queue.popleft()
-        self._hand_back()
-        return None
+        self._budget = Budget(1 if session.asks else FIRST_BUDGET)
+        self._interrupts = ExitStack()
+        self._waiting: PutOff | None = None
+        self._table = np.zeros((1, 1))
 
     @property
     def has_more(self) -> bool:
         """Whether epochs are trained, or one is begun, that were not told yet."""
         return bool(self._queue or self._begun)
 
+    def results(self, epoch: int, last: int, hooks: CallbackList) -> dict[str, Any] | None:
+        """Return the logs of an epoch; train up to ``last`` where nobody wants a hand before.
+
+        None says that the epoch is begun but not finished: a value was not finite, and the step
+        that made it is to be done by the reference, which explains; or training shall stop.
+        """
+        if not self.has_more:
+            alone = bool(self._names) and not hooks.asks_for_epochs
+            self._block(epoch, last if alone else epoch + 1, hooks, alone)
+        if self._queue:
+            self._stand_at(self._session.steps)
+            return self._queue.popleft()
+        self._hand_back()
+        self._let_interrupt()
+        return None
+
+    def _block(self, epoch: int, end: int, hooks: CallbackList, alone: bool) -> None:
+        """Train epochs; an interrupt comes when all is handed over, and told where nobody asks."""
+        self._put_off()
+        try:
+            self._train(epoch, end, hooks)
+        finally:
+            self._stand_at(self._begun or (self._session.steps if self._queue else 0))
+            if self._interrupted and not alone:
+                self._queue.clear()  # who is called at each epoch is not called for this one
+        if not alone:
+            self._let_interrupt()
+
+    def told(self) -> None:
+        """Note that what ``results`` returned was told; an interrupt may come after the last."""
+        if not self._queue:
+            if self._interrupted:
+                self._hand_back()
+            self._let_interrupt()
+
+    def _stand_at(self, batch: int) -> None:
+        progress = self.model.progress
+        progress.batch = batch
+        progress.in_pass = batch if batch < self._session.steps else 0
+
     def _hand_back(self) -> None:
         """Let Python go on where compiled code stopped in the middle of an epoch."""
-        progress = self.model.progress
-        progress.batch = progress.in_pass = self._begun
+        self._stand_at(self._begun)
         self._begun = 0
 
     def close(self) -> None:
         """Let go of the data."""
         self._session.release()
+        self._let_interrupt()
 
     def drain(self) -> list[dict[str, Any]]:
         """Return the logs of epochs that are trained but were not told yet."""
         queue, self._queue = list(self._queue), deque()
-        self._hand_back()
+        if self._begun:
+            self._hand_back()
         return queue
 
+    # --- interrupts ---------------------------------------------------------------------------
+    def _put_off(self) -> None:
+        from glassnet.engines.native.interrupts import PutOff
+
+        self._waiting = self._interrupts.enter_context(PutOff())
+
+    def _let_interrupt(self) -> None:
+        self._interrupts.close()
+
+    @property
+    def _interrupted(self) -> bool:
+        return self._waiting is not None and bool(self._waiting.came)
+
+    # --- training -----------------------------------------------------------------------------
     def _train(self, epoch: int, end: int, hooks: CallbackList) -> None:
-        session, progress = self._session, self.model.progress
-        names = self._names
-        if not names:
+        session = self._session
+        if not self._names:
             self.model.reset_metrics()
         session.store.load()
         count = end - epoch
         self._table = np.zeros((max(count, 1), max(len(session.results), 1)))
-        begun = progress.seen
+        begun = self.model.progress.seen
         session.begin(begun)
         try:
             while session.epochs_done < count and not session.stopped:
+                if session.asks:
+                    session.store.remember()
                 self._budget.run(session, count, self._table)
                 if hooks.wanting("on_train_batch_end"):
                     self._tell(hooks)
-                if self.model.stop_training:
+                if self.model.stop_training or self._interrupted:
                     break
         finally:
-            if session.stopped:
-                self._replay(begun, session.steps_made(begun))
+            if session.stopped and session.asks:
+                session.store.recall()  # a person's own op need not do the same again
+            elif session.stopped:
+                self._replay(begun, session.seen)
             self._commit()
 
     def _tell(self, hooks: CallbackList) -> None:
@@ -115,12 +163,17 @@ class NativeEpochs:
             logs = _logs(self._names, session.results) if self._names else {}
             hooks.call("on_train_batch_end", done - 1, logs)
 
-    def _replay(self, begun: int, steps: int) -> None:
-        """Go back to where the weights came in and make the steps before the one that failed."""
+    def _replay(self, begun: int, seen: int) -> None:
+        """Go back to where the weights came in and make the steps before the one that failed.
+
+        An interrupt ends it after some step: what counts is that the state is that of a whole one.
+        """
         session = self._session
         session.store.load()
         session.begin(begun)
-        session.run(_MANY, np.zeros((len(self._table) + 1, self._table.shape[1])), steps)
+        table = np.zeros((len(self._table) + 1, self._table.shape[1]))
+        while session.seen < seen and not session.stopped and not self._interrupted:
+            self._budget.run(session, _MANY, table, seen - session.seen)
 
     def _commit(self) -> None:
         """Hand the weights and the results of finished epochs over."""
@@ -150,7 +203,11 @@ def native_epochs(
     session = session_of(model, step, source, epochs, checks=model.check_finite)
     if session is None:
         return None
-    check_targets(step, source.data)
+    try:
+        check_targets(step, source.data)
+    except BaseException:
+        session.release()
+        raise
     names = list(model.metrics_names) if len(session.results) else []
     return NativeEpochs(model, session, source, names)
 
@@ -166,9 +223,19 @@ def evaluated(
     first = source.first()
     step: Any = model.step_for("test", first, recorded.test_step, recorded.signature(first))
     session = session_of(model, step, source, 1, checks=checks, training=False)
-    if session is None or not len(session.results):
+    if session is None:
         return None
-    check_targets(step, source.data)
+    if not len(session.results):
+        session.release()
+        return None
+    try:
+        check_targets(step, source.data)
+        return _evaluation(model, session, hooks)
+    finally:
+        session.release()
+
+
+def _evaluation(model: Model, session: Session, hooks: CallbackList) -> dict[str, Any] | None:
     session.store.load()
     session.begin(model.progress.seen)
     table = np.zeros((1, len(session.results)))
@@ -179,7 +246,6 @@ def evaluated(
             done = session.batch or session.steps
             session.conclude()
             hooks.call("on_test_batch_end", done - 1, _logs(model.metrics_names, session.results))
-    session.release()
     if session.stopped:
         return None
     session.store.save()
@@ -193,15 +259,15 @@ def _logs(names: Sequence[str], values: np.ndarray) -> dict[str, Any]:
 class Budget:
     """How many steps compiled code makes until Python may handle a keyboard interrupt."""
 
-    def __init__(self) -> None:
-        self._steps = FIRST_BUDGET
+    def __init__(self, steps: int = FIRST_BUDGET) -> None:
+        self._steps, self._grows = steps, steps > 1
 
-    def run(self, session: Session, epochs: int, table: np.ndarray) -> None:
+    def run(self, session: Session, epochs: int, table: np.ndarray, most: int = _MANY) -> None:
         """Stay in compiled code for a moment; the next stay follows from how long this one took."""
         start = time.perf_counter()
-        session.run(epochs, table, self._steps)
+        session.run(epochs, table, min(self._steps, most))
         took = time.perf_counter() - start
-        if session.made >= self._steps:
+        if self._grows and session.made >= self._steps:
             scale = min(CALL_SECONDS / max(took, 1e-9), 64.0)
             self._steps = max(1, min(_MANY, int(self._steps * scale)))
 
@@ -233,8 +299,7 @@ def session_of(
         if not choice.is_worth(model.engine, session.kernels, session.nodes, seconds):
             return None
         session.ready()
-    session.take(tables, source.seed)
-    return session
+    return session if session.take(tables, source.seed) else None
 
 
 def _made(
@@ -251,7 +316,9 @@ def _made(
     watched = step.watched_outputs if checks else []
     names, before, after = _metrics(model)
     return Session(
-        Recorded(step.program, step.count, step.updated, watched),
+        Recorded(
+            step.program, step.count, step.updated, watched, step.state if checks else ()
+        ),
         tables,
         source.batch_size,
         None if before is None else Recorded(before[0], 0, before[1]),

@@ -119,6 +119,11 @@ class Step:
         return [*range(self.count), *(self.count + i for i in self._watched)]
 
     @property
+    def state(self) -> list[Variable]:
+        """The variables that are checked at every 16th step."""
+        return [self.updated[i] for i in self._state]
+
+    @property
     def checked(self) -> list[int]:
         """The places of what must be finite among results and new values."""
         return [*range(self.count), *(self.count + i for i in self._watched + self._state)]

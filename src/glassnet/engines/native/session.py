@@ -142,7 +142,7 @@ class Session:
         known = [p for p in (step, before, after) if p is not None]
         updated = [v for p in known for v in p.updated]
         self.store = Store([*updated, *(v for p in known for v in p.program.variables)], updated)
-        self._state_checked = step.state
+        self._state_checked = [v for v in step.state if v.dtype.str[1:] in ("f4", "f8")]
         self._taken = threading.Lock()
         rows = min(batch_size, self.size)
         self.steps = -(-self.size // rows)
@@ -308,10 +308,11 @@ class Session:
         first = self._instances["first"]
         with PutOff(), blas.single_threaded(), crew.at_work(first.control, first.threads):
             self._run(self._words.ctypes.data)
+        errors = [i.error for i in self._instances.values() if i.error is not None]
         for instance in self._instances.values():
-            if instance.error is not None:
-                error, instance.error = instance.error, None
-                raise error
+            instance.error = None
+        if errors:
+            raise errors[0]
 
     def begin(self, seen: int) -> None:
         """Start at the beginning of an epoch, with so many steps made before."""
