@@ -114,8 +114,8 @@ def set_engine(name: str) -> None:
 
     Args:
         name: ``"numpy"``: op by op with NumPy, the definition of every value; ``"native"``:
-            compiled kernels, which need the extra ``glassnet[fast]``; ``"auto"``: native where that is
-            installed and the run is long enough to be worth compiling what is not compiled yet.
+            compiled kernels, which need the extra ``glassnet[fast]``; ``"auto"``: native where
+            that is installed and the run is long enough to be worth what is not compiled yet.
 
     Raises:
         ValueError: for another name.

@@ -131,8 +131,8 @@ def _add_explanations(commands: Any) -> None:
     _add_common(one)
     one = commands.add_parser(
         "plan", help="print what the native engine runs for a step",
-        description="Print the plan of a step, instruction by instruction: what it computes, reads, "
-        "writes and costs. SOURCE is a saved model or one of the problems of `train`.",
+        description="Print the plan of a step, instruction by instruction: what it computes, "
+        "reads, writes and costs. SOURCE is a saved model or one of the problems of `train`.",
     )  # fmt: skip
     one.add_argument("source", metavar="SOURCE", help="a file that model.save wrote, or a problem")
     one.add_argument("--kind", choices=("train", "test", "predict"), default="train")

@@ -29,7 +29,7 @@ _LANES = (
     "There figures are those of one slice, and own is the thread's own memory."
 )
 _SHOWN = 3
-_HELPERS = ("copy", "zeros", "fill", "padding", "accumulate", "finite")
+_HELPERS = ("copy", "zeros", "fill", "padding", "accumulate")
 """Notes that say more than the names of the ops."""
 
 
@@ -88,6 +88,8 @@ def _computed(line: Line) -> str:
             parts.append(f"{where}: {', '.join(own)}" if where else ", ".join(own))
     if line.arrays > 1:
         parts.append(f"for {line.arrays} arrays in turn")
+    if line.checks:
+        parts.append("is it finite?")
     if not parts:
         return line.note
     helps = " " in line.note or line.note in _HELPERS
@@ -95,12 +97,12 @@ def _computed(line: Line) -> str:
 
 
 def _shapes(line: Line) -> str:
-    return f"{_listed(line.reads) or 'nothing'} → {_listed(line.writes)}"
+    return f"{_listed(line.reads) or 'nothing'} → {_listed(line.writes) or 'nothing'}"
 
 
 def _listed(arrays: Sequence[Array]) -> str:
     """Shapes, equal ones together; single numbers only where there is nothing else."""
-    large = [a for a in arrays if a.shape and a.place != "flag"] or arrays
+    large = [a for a in arrays if a.shape] or arrays
     counts = Counter(_shape(a) for a in large)
     return ", ".join(f"{n} of {shape}" if n > 1 else shape for shape, n in counts.items())
 
@@ -131,15 +133,14 @@ def _figures(line: Line, room: str, width: int) -> Iterator[str]:
 
 
 def _placed(line: Line) -> str:
-    found = [a for a in line.writes if a.place != "flag"]
     places, before = [], ""
-    for array in found[:_SHOWN]:
+    for array in line.writes[:_SHOWN]:
         name = "" if array.place == before and array.offset is not None else array.place
         offset = "" if array.offset is None else f"{array.offset:,}"
         places.append(f"{name} {offset}".strip())
         before = array.place
-    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-    over = any(a.offset is not None for a in found) and line.in_place
+    more = f" and {len(line.writes) - _SHOWN} more" if len(line.writes) > _SHOWN else ""
+    over = any(a.offset is not None for a in line.writes) and line.in_place
     return ("=" if over else "") + ", ".join(places) + more
 
 

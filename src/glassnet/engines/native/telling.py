@@ -28,6 +28,7 @@ Where = Callable[[Tensor], str]
 """Tells where in the model a node belongs: ``"dense"``, ``"∂dense"``, ``"update"``."""
 CLUSTER = "executor.cluster"
 REFERENCE = "reference"
+FLAG = "flag"
 _PICKING = ("executor.gather", "indexing.pick")
 
 
@@ -63,6 +64,8 @@ class Line:
     bytes_written: int
     operations: int
     """Floating-point operations."""
+    checks: bool = False
+    """Whether it looks for results that are not finite."""
     in_place: bool = False
     """Whether a result lies where an operand was."""
     arrays: int = 1
@@ -184,7 +187,7 @@ def choose(asked: str | None, plan: Plan, nodes: int, numpy_seconds: float) -> C
 # --- whose memory it is -----------------------------------------------------------------------
 def _owners(plan: Plan, inputs: Sequence[str], prefix: str) -> dict[Buffer, str]:
     found = {value.buffer: "constant" for value, _ in plan.constants}
-    found[plan.flag.buffer], found[plan.cell.buffer] = "flag", "order of the rows"
+    found[plan.flag.buffer], found[plan.cell.buffer] = FLAG, "order of the rows"
     found.update({value.buffer: "result" for value in plan.outputs})
     names = itertools.chain(inputs, itertools.repeat("input"))
     for value, table, name in zip(plan.inputs, plan.tables, names, strict=False):
@@ -218,7 +221,7 @@ class _Teller:
             instruction.note,
             instruction.kernel,
             self._arrays(instruction.reads),
-            self._arrays(instruction.writes),
+            self._arrays([v for v in instruction.writes if self._owners.get(v.buffer) != FLAG]),
             times * sum(line.bytes_read for line in body),
             times * sum(line.bytes_written for line in body),
             times * sum(line.operations for line in body),
@@ -230,16 +233,18 @@ class _Teller:
     def _line(self, number: tuple[int, ...], instruction: Instruction, parts: int = 1) -> Line:
         cluster = instruction.kernel == CLUSTER
         words = instruction.words
+        writes = [v for v in instruction.writes if self._owners.get(v.buffer) != FLAG]
         return Line(
             number,
             tuple(self._computes(instruction.nodes)),
             "" if cluster else instruction.note,
             REFERENCE if instruction.kernel == HOST else instruction.kernel,
             self._arrays(instruction.reads),
-            self._arrays(instruction.writes),
+            self._arrays(writes),
             _bytes_read(instruction),
-            sum(_touched(v) for v in _distinct(instruction.writes)),
+            sum(_touched(v) for v in _distinct(writes)),
             instruction.operations,
+            len(writes) < len(instruction.writes),
             _over(instruction),
             arrays=_number(words[0]) if cluster else 1,
             registers=_number(words[6]) if cluster else 0,
