@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 
 from benchmarks.peers import report
@@ -42,6 +43,8 @@ def show(name: str, text: str, write: bool) -> None:
 
 
 def main() -> None:
+    # Asked to end, it ends the processes that it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     given = arguments()
     failed = False
     if given.rows:

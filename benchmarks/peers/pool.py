@@ -77,11 +77,20 @@ class Handle:
         self.messages.close()
 
 
+SPIN = """
+import os
+parent = os.getppid()
+while os.getppid() == parent:
+    for _ in range(1_000_000):
+        pass
+"""
+
+
 class Spinner:
     """A process that keeps one core busy whenever it is let go; between that it stands still."""
 
     def __init__(self) -> None:
-        self.process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+        self.process = subprocess.Popen([sys.executable, "-c", SPIN])
         self._stop()
 
     def _stop(self) -> None:
