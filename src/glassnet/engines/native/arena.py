@@ -13,7 +13,10 @@ ALIGNMENT = 64
 
 @dataclass
 class Arena:
-    """How large the arena is, and the least that any order of places would need."""
+    """How large the arena is, and the least that any order of places would need.
+
+    Both in whole lines of the cache: no two buffers share one.
+    """
 
     nbytes: int
     ideal: int
@@ -106,8 +109,8 @@ def _place(spans: dict[Buffer, tuple[int, int]]) -> int:
 def _peak(spans: dict[Buffer, tuple[int, int]], length: int) -> int:
     change = [0] * (length + 2)
     for buffer, (start, end) in spans.items():
-        change[start] += buffer.nbytes
-        change[end + 1] -= buffer.nbytes
+        change[start] += _rounded(buffer.nbytes)
+        change[end + 1] -= _rounded(buffer.nbytes)
     alive = peak = 0
     for step in change:
         alive += step
