@@ -103,6 +103,10 @@ class Model(SavedModel, Explained):
         "_input_layers",
     )
 
+    def __getstate__(self) -> dict[str, Any]:
+        # A copy, or another process, records its steps itself: they hold addresses and locks.
+        return {**self.__dict__, "_steps": {}, "prepared": {}}
+
     def _parts(self) -> Any:
         for name, value in self.__dict__.items():
             if name in self._not_parts:
