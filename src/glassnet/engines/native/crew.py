@@ -13,7 +13,7 @@ import numpy as np
 
 from glassnet.engines.native import compiler
 
-CLAIM, DONE, WORK, GENERATION, LEAVE, YIELD, THREADS = range(7)
+CLAIM, DONE, WORK, GENERATION, LEAVE, NAP, THREADS = range(7)
 """The cells of a control block; see ``kernels/crew.py``."""
 _Call = ctypes.CFUNCTYPE(None, ctypes.c_int64)
 
@@ -25,19 +25,19 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def _yielding() -> int:
-    """The address of the function that gives the core to somebody else."""
+def _napping() -> int:
+    """The address of the function that sleeps for so many microseconds, or for a moment."""
     if sys.platform == "win32":
         function = ctypes.WinDLL("kernel32").SwitchToThread
     else:
-        function = ctypes.CDLL(None).sched_yield
+        function = ctypes.CDLL(None).usleep
     return ctypes.cast(function, ctypes.c_void_p).value or 0
 
 
 def control_block() -> np.ndarray:
     """Return a control block with nobody at work."""
     block = np.zeros(16, np.int64)
-    block[YIELD] = _yielding()
+    block[NAP] = _napping()
     return block
 
 

@@ -6,7 +6,7 @@ Which thread computes a part has no effect on its value.
 
 The control block holds: the claim (generation, parts, next part in one word), the parts done, the
 address of the published words, the number of the generation, whether helpers shall leave, the
-address of the function that gives the core away.
+address of the function that sleeps, the number of threads.
 """
 
 from __future__ import annotations
@@ -25,8 +25,14 @@ from glassnet.engines.native.kernels.primitives import (
 )
 
 ARGUMENTS = 1
-CLAIM, DONE, WORK, GENERATION, LEAVE, YIELD = 0, 8, 16, 24, 32, 40
-SPINS = 4000
+CLAIM, DONE, WORK, GENERATION, LEAVE = 0, 8, 16, 24, 32
+SPINS = 50_000
+"""How often who publishes looks whether all is done before it sleeps between two looks."""
+PATIENCE = 50_000
+"""How often a helper looks for work before it sleeps between two looks."""
+NAP = 20
+"""Microseconds. The core that a sleeper leaves free takes over the thread it waits for, if another
+process keeps that from running."""
 MANY = 1 << 15
 
 
@@ -96,7 +102,7 @@ def parallel() -> Any:
         while atomic_load(control + DONE) < parts:
             spins += 1
             if spins > SPINS:
-                call1(state[5], 0)
+                call1(state[5], NAP)
 
     return kernel
 
@@ -115,7 +121,7 @@ def helper() -> Any:
                 take(control, generation, thread)
             else:
                 spins += 1
-                if spins > SPINS:
-                    call1(words(control)[5], 0)
+                if spins > PATIENCE:
+                    call1(words(control)[5], NAP)
 
     return kernel
