@@ -99,7 +99,8 @@ class Fusion:
         need = max((self._earliest(s, size) for s in node.sources), default=0)
         near = self._near(node)
         for at in range(need, len(self.groups)):
-            if self.groups[at].size == size and not near.isdisjoint(self._touched[at]):
+            # Single numbers share a cluster whatever they are: a call costs more than they do.
+            if self.groups[at].size == size and (size == 1 or near & self._touched[at]):
                 self.groups[at].members.append(node)
                 self._remember(node, at)
                 return

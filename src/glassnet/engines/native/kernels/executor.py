@@ -47,7 +47,7 @@ def cluster() -> Any:
             for s in range(q[0]):
                 total += (segment[s * width] + block - 1) // block
             first, last = total * part // parts, total * (part + 1) // parts
-        passed = 0
+        passed, held = 0, 0
         for s in range(q[0]):
             at = s * width
             size = segment[at]
@@ -56,9 +56,14 @@ def cluster() -> Any:
             passed += blocks
             if low >= high:
                 continue
-            filled = min(size, block)
+            filled, short = min(size, block), held
             for f in range(fill_count):
-                call5(fills[2 * f], slots[fills[2 * f + 1]], segment[at + 1 + f], 0, 0, filled)
+                number = segment[at + 1 + f]
+                # Weights of one layer after another are multiplied by the same learning rate.
+                if filled > held or number != segment[at - width + 1 + f]:
+                    call5(fills[2 * f], slots[fills[2 * f + 1]], number, 0, 0, filled)
+                    short = filled
+            held = short
             at += 1 + fill_count
             for b in range(low, high):
                 start = b * block
