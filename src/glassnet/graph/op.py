@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -136,17 +137,23 @@ class Op(ABC):
     # --- sizes in the parameters --------------------------------------------------------------
     def symbols(self) -> set[str]:
         """Return the names of the sizes that the parameters mention."""
-        return set().union(*(symbols(getattr(self, f.name)) for f in fields(self)))
+        return set().union(*(symbols(getattr(self, name)) for name in _parameters(type(self))))
 
     def bind(self, sizes: Mapping[str, Size]) -> Op:
         """Return this op with the named sizes in its parameters replaced."""
         if not self.symbols():
             return self
-        return replace(self, **{f.name: _bound(getattr(self, f.name), sizes) for f in fields(self)})
+        names = _parameters(type(self))
+        return replace(self, **{name: _bound(getattr(self, name), sizes) for name in names})
 
     def __str__(self) -> str:
         parameters = ", ".join(f"{f.name}={getattr(self, f.name)!r}" for f in fields(self))
         return f"{self.name}({parameters})"
+
+
+@cache
+def _parameters(kind: type[Op]) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(kind))
 
 
 def _bound(value: object, sizes: Mapping[str, Size]) -> object:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -39,7 +40,7 @@ class Value:
         if not self.strides and self.shape:
             object.__setattr__(self, "strides", row_major(self.shape, self.dtype.itemsize))
 
-    @property
+    @cached_property
     def size(self) -> int:
         """The number of entries."""
         return math.prod(self.shape)
@@ -49,7 +50,7 @@ class Value:
         """The bytes of the entries."""
         return self.size * self.dtype.itemsize
 
-    @property
+    @cached_property
     def contiguous(self) -> bool:
         """Whether the entries lie one after another in row-major order."""
         expected = row_major(self.shape, self.dtype.itemsize)
