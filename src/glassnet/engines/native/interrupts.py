@@ -60,11 +60,13 @@ class PutOff:
             self._before[number](number, frame)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
+        handler = self._before[number]
         if self._waits and not _letting:
             self.came.append((number, frame))
-        else:
-            _letting.clear()
-            self._before[number](number, frame)
+            return
+        if not isinstance(getattr(handler, "__self__", None), PutOff):
+            _letting.clear()  # what is interrupted is over: the next one waits
+        handler(number, frame)
 
 
 @contextmanager

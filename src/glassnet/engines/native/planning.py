@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from glassnet.engines.native import lowering
+from glassnet.engines.native.affine import fold_biases
 from glassnet.engines.native.arena import Arena, arrange
 from glassnet.engines.native.bound import Bound, Node
 from glassnet.engines.native.fusion import Values
@@ -117,6 +118,7 @@ class Planner:
         lowering.load()
         self._given = (inputs, outputs, sizes, in_place, tuple(watched), gathered)
         self._bound = Bound(inputs, outputs, sizes)
+        fold_biases(self._bound)
         self._nodes = self._bound.nodes
         self._values = Values()
         self._constants: list[tuple[Value, np.ndarray]] = []

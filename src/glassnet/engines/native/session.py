@@ -99,7 +99,7 @@ def plan_of(part: Recorded, tables: Sequence[Table], rows: int) -> Plan:
 
     Args:
         part: the step.
-        tables: the shape and the dtype of the table of each input; none for a graph without a batch.
+        tables: the shape and the dtype of the table of each input; none where there is no batch.
         rows: how many rows are picked.
     """
     sizes: dict[str, int] = {}

@@ -179,6 +179,8 @@ def _is_scattered(place: int, split: Split) -> bool:
 
 def sliced_node(node: Node, sizes: Mapping[str, int]) -> Node:
     """Return the node as a slice sees it: sizes of the batch are the slice's."""
-    op = None if node.tensor.op is None else node.tensor.op.bind(sizes)
+    op = node.op
+    if op is not None and type(op) is type(node.tensor.op):  # else the planner's own op: no sizes
+        op = node.tensor.op.bind(sizes)
     shape = tuple(bind(size, sizes) for size in node.tensor.shape)
     return replace(node, op=op, shape=shape)

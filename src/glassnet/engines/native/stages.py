@@ -132,7 +132,7 @@ class Stages:
         ends = [i for i, g in enumerate(fusion.groups) if is_last(g, i, read, later)]
         sequence = [i for i in range(len(fusion.groups)) if i not in set(ends)] + ends
         builder = Builder()
-        groups = [fusion.groups[i] for i in sequence]
+        groups = _joined([fusion.groups[i] for i in sequence], len(ends))
         self._lower(groups, stored, builder, self._nodes, self._values)
         return builder.instructions
 
@@ -356,6 +356,16 @@ def _draw_on(instruction: Instruction, place: int, entries: int) -> None:
     words = list(instruction.words)
     words[place] = Running(entries)
     instruction.words = tuple(words)
+
+
+def _joined(groups: list[Group], last: int) -> list[Group]:
+    """Make one cluster of the single numbers among the last groups, which nobody reads."""
+    ends = groups[len(groups) - last :]
+    numbers = [group for group in ends if group.size == 1]
+    if len(numbers) < 2:
+        return groups
+    joined = Group([node for group in numbers for node in group.members], 1)
+    return [*groups[: len(groups) - last], joined, *(g for g in ends if g.size != 1)]
 
 
 def _read_outside(fusion: Fusion, read: Mapping[int, set[int]]) -> set[int]:
