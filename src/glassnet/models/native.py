@@ -110,7 +110,7 @@ class NativeEpochs:
     def drain(self) -> list[dict[str, Any]]:
         """Return the logs of epochs that are trained but were not told yet."""
         queue, self._queue = list(self._queue), deque()
-        if self._begun:
+        if queue or self._begun:
             self._hand_back()
         return queue
 
