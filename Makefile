@@ -31,8 +31,9 @@ lint: $(VENV)/.installed
 parity: .venv-parity/.installed
 	OPENBLAS_NUM_THREADS=1 KERAS_BACKEND=jax .venv-parity/bin/python -m pytest -n 2 parity
 
-bench: $(VENV)/.installed
-	$(BIN)/python -m benchmarks.training_step
+# Peers choose their own number of threads, so none is set here.
+bench: .venv-parity/.installed
+	.venv-parity/bin/python -m benchmarks.peers --busy --latency --write
 
 docs: $(VENV)/.installed
 	$(BIN)/python docs/derivations/build.py
