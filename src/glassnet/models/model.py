@@ -252,8 +252,7 @@ class Model(SavedModel, Explained):
             loss_weights: the weight of each output's loss.
             metrics: names, metrics or functions; ``"accuracy"`` finds the fitting one.
             weighted_metrics: the same, for metrics that heed the sample weights.
-            run_eagerly, steps_per_execution, jit_compile, auto_scale_loss: accepted for Keras's
-                sake; a step is recorded once and run as one graph in any case.
+            run_eagerly, steps_per_execution, jit_compile, auto_scale_loss: for Keras's sake.
             check_finite: stop at the first value that is NaN or infinite and explain it.
             engine: ``"auto"``, ``"numpy"`` or ``"native"``; by default what
                 `glassnet.config.set_engine` says when the model runs.
