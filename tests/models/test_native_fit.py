@@ -323,7 +323,7 @@ def test_a_value_that_is_not_finite(
     assert history.epoch == expected.epoch
     assert len(history.epoch) > 3
     same_history(history, expected)
-    close([w for w in weights(model)], [w for w in weights(plain)], rtol=1e-5)
+    close(list(weights(model)), list(weights(plain)), rtol=1e-5)
     assert np.isfinite(model.weights[0].value).all()
     one, other = model.progress, plain.progress
     assert (one.seen, one.epoch, one.batch) == (other.seen, other.epoch, other.batch)
@@ -509,7 +509,7 @@ def test_an_index_that_is_out_of_range() -> None:
             [gn.Input((2,), dtype="int64"), table, layers.Flatten(), layers.Dense(1)], name="net"
         )
         model.compile("adam", "mse", engine=engine)
-        with pytest.raises(Exception) as caught:  # noqa: PT011 - whatever the reference says
+        with pytest.raises(Exception) as caught:  # whatever the reference says
             model.fit(x, Y, batch_size=BATCH, epochs=3, shuffle=False, verbose=0)
         said.append((type(caught.value), str(caught.value)))
         assert model.progress.seen == int(model.optimizer.iterations.numpy())

@@ -294,7 +294,8 @@ def session_of(
     if session is None:
         while len(step.sessions) >= SESSIONS_KEPT:
             del step.sessions[next(iter(step.sessions))]
-        session = step.sessions[key] = _made(model, step, tables, source, shuffles, checks, training)
+        session = _made(model, step, tables, source, shuffles, checks, training)
+        step.sessions[key] = session
     if not session.is_ready:
         if not choice.is_worth(model.engine, session.kernels, session.nodes, seconds):
             return None
@@ -316,9 +317,7 @@ def _made(
     watched = step.watched_outputs if checks else []
     names, before, after = _metrics(model)
     return Session(
-        Recorded(
-            step.program, step.count, step.updated, watched, step.state if checks else ()
-        ),
+        Recorded(step.program, step.count, step.updated, watched, step.state if checks else ()),
         tables,
         source.batch_size,
         None if before is None else Recorded(before[0], 0, before[1]),

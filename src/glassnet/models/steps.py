@@ -132,9 +132,7 @@ class Step:
         wanted = {id(v) for v in variables if dtypes.is_float(v.dtype)}
         return [i for i, v in enumerate(self.updated) if id(v) in wanted]
 
-    def _values(
-        self, arrays: list[np.ndarray], step: int, engine: str | None
-    ) -> list[np.ndarray]:
+    def _values(self, arrays: list[np.ndarray], step: int, engine: str | None) -> list[np.ndarray]:
         """The values of all outputs by the engine, or by the reference where that is quicker."""
         if not choice.wants_native(engine) or not self._is_worth_planning(arrays, engine):
             return self.program.run(*arrays, step=step)

@@ -1,7 +1,7 @@
 """A product and the bias that is added to it, as one op of the plan: X W + b.
 
-The row b is where the sums of the product begin, so adding it costs nothing. No graph holds this op;
-the planner puts it in the place of a sum whose product nobody else reads.
+The row b is where the sums of the product begin, so adding it costs nothing. No graph holds this
+op: the planner puts it in the place of a sum whose product nobody else reads.
 """
 
 from __future__ import annotations
