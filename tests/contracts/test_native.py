@@ -47,7 +47,7 @@ def cut(monkeypatch: pytest.MonkeyPatch) -> Any:
 def recorded(
     sample: Sample, arrays: Sequence[np.ndarray], named: bool
 ) -> tuple[list[Placeholder], Tensor] | None:
-    """The op on placeholders; with the first axis named m, or None where the op fixes its length."""
+    """The op on placeholders; with the first axis named m, or None where the op fixes its size."""
     if not named:
         inputs = [Placeholder(a.shape, a.dtype) for a in arrays]
         return inputs, record(sample.op, *inputs)
