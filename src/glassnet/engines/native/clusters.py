@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from glassnet.engines.native.bound import Node
 from glassnet.engines.native.fusion import Group, Values, kernel_of
 from glassnet.engines.native.lowering.base import Builder, Instruction, Kernel, Table, Word
 from glassnet.engines.native.lowering.elementwise import code, constants
-from glassnet.engines.native.memory import Value
+from glassnet.engines.native.memory import Buffer, Value
 
 SLOTS, PERIODIC, STRIDED, FLAG = 0, 1, 2, 3
 """How a row is called: on slots; loading rows that repeat; loading any strides; setting a flag."""
@@ -60,6 +61,17 @@ class Program:
     """Pairs (written, read): the first may take the memory of the second, if that dies here."""
     nodes: list[Node] = field(default_factory=list)
     """What each row on slots computes."""
+
+    @cached_property
+    def reads(self) -> set[Buffer]:
+        """What it reads."""
+        arrays = (self.arrays[i] for i in self.read)
+        return {v.buffer for v in (*self.numbers, *arrays, *self.loaded)}
+
+    @cached_property
+    def writes(self) -> set[Buffer]:
+        """What it writes, flags left out."""
+        return {self.arrays[i].buffer for i in self.written}
 
     @property
     def signature(self) -> tuple[object, ...] | None:
@@ -226,7 +238,11 @@ class Writer:
         ]
 
     def _pairs(self, uses: list[list[tuple[Key, str, Value]]]) -> None:
-        """Note which arrays that are read for the last time a later written one may lie over."""
+        """Note which arrays that are read for the last time a later written one may lie over.
+
+        Not one that is also read in another order: other blocks are still to read of it.
+        """
+        jumped = {v.buffer for operands in uses for _, way, v in operands if way == "load"}
         for i, node in enumerate(self._group.members):
             if node.place not in self._stored:
                 continue
@@ -234,6 +250,7 @@ class Writer:
             for operands in uses[: i + 1]:
                 for key, way, value in operands:
                     same = way == "array" and value.dtype.itemsize == out.dtype.itemsize
+                    same = same and value.buffer not in jumped
                     if same and self._last[key] <= i and value.size == out.size:
                         self.program.reuses.append((out, value))
 
@@ -276,6 +293,21 @@ def collapsed(value: Value, shape: Sequence[int]) -> list[tuple[int, int]]:
     return found
 
 
+def may_join(programs: Sequence[Program], program: Program) -> bool:
+    """Whether a program may be one instruction with those before it.
+
+    They must be alike, and none may wait for another: threads share the blocks of them all.
+    """
+    if program.signature is None or program.signature != programs[-1].signature:
+        return False
+    return all(
+        p.writes.isdisjoint(program.reads)
+        and p.writes.isdisjoint(program.writes)
+        and p.reads.isdisjoint(program.writes)
+        for p in programs
+    )
+
+
 def emit(builder: Builder, programs: Sequence[Program]) -> None:
     """Add the instruction of one program, or of several with the same signature."""
     first = programs[0]
@@ -310,7 +342,12 @@ def emit(builder: Builder, programs: Sequence[Program]) -> None:
         (registers, table),
         " ".join(node.op.name for node in first.nodes if node.op is not None),
     )  # fmt: skip
-    instruction.reuses = tuple(pair for p in programs for pair in p.reuses)
+    instruction.reuses = tuple(
+        (out, value)
+        for p in programs
+        for out, value in p.reuses
+        if not any(value.buffer in other.reads for other in programs if other is not p)
+    )
     instruction.nodes = tuple(node for p in programs for node in p.nodes)
     builder.instructions.append(instruction)
 

@@ -246,7 +246,7 @@ class Stages:
             )
             self._outputs.checked |= watched & {n.place for n in group.members}
             program = writer.write()
-            if pending and program.signature != pending[-1].signature:
+            if pending and not clusters.may_join(pending, program):
                 _emit(builder, pending)
             pending.append(program)
             if program.signature is None:
