@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
@@ -35,6 +36,21 @@ def wants_native(engine: str | None) -> bool:
             'pip install "glassnet[fast]"'
         )
     return name == "native" or (name == "auto" and native_is_there())
+
+
+def go_without(engine: str | None, error: Exception) -> None:
+    """Note that the libraries are there and can't be used: ``"auto"`` goes on with NumPy.
+
+    Raises:
+        Exception: the error, where ``"native"`` is asked for.
+    """
+    if (engine or config.engine()) == "native":
+        raise error
+    _found[:] = [False]
+    warnings.warn(
+        f"Models run with NumPy, since the native engine can't be used: {error.__cause__ or error}",
+        stacklevel=2,
+    )
 
 
 def may_be_worth(engine: str | None, nodes: int, seconds: float) -> bool:

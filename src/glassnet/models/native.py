@@ -282,6 +282,21 @@ def session_of(
     training: bool = True,
 ) -> Session | None:
     """Return a session that has taken the data, or None where it is not worth it."""
+    try:
+        return _session_of(model, step, source, epochs, checks, training)
+    except (ImportError, OSError) as error:
+        choice.go_without(model.engine, error)
+        return None
+
+
+def _session_of(
+    model: Model,
+    step: recorded.Step,
+    source: ArraySource,
+    epochs: int,
+    checks: bool,
+    training: bool,
+) -> Session | None:
     rows = min(source.batch_size, source.size)
     seconds = step.program.seconds({"m": rows}) * (source.steps or 1) * epochs
     if not choice.may_be_worth(model.engine, step.program.nodes, seconds):

@@ -32,7 +32,7 @@ from glassnet.nest import flatten, map_structure
 from glassnet.ops import shape as shape_of
 
 if TYPE_CHECKING:
-    from glassnet.engines.native.program import NativeProgram
+    from glassnet.engines.native.program import NativeProgram, Ready
     from glassnet.engines.native.session import Session
     from glassnet.models.model import Model
 
@@ -134,15 +134,27 @@ class Step:
 
     def _values(self, arrays: list[np.ndarray], step: int, engine: str | None) -> list[np.ndarray]:
         """The values of all outputs by the engine, or by the reference where that is quicker."""
-        if not choice.wants_native(engine) or not self._is_worth_planning(arrays, engine):
-            return self.program.run(*arrays, step=step)
-        from glassnet.engines.native.program import NativeProgram, run_ready
+        if choice.wants_native(engine):
+            given = [np.asarray(a, order="C") for a in self.program.prepare(*arrays, step=step)]
+            try:
+                ready = self._ready(given, engine)
+            except (ImportError, OSError) as error:
+                choice.go_without(engine, error)
+                ready = None
+            if ready is not None:
+                from glassnet.engines.native.program import run_ready
+
+                return run_ready(ready, given)
+        return self.program.run(*arrays, step=step)
+
+    def _ready(self, given: list[np.ndarray], engine: str | None) -> Ready | None:
+        if not self._is_worth_planning(given, engine):
+            return None
+        from glassnet.engines.native.program import NativeProgram
 
         if self.native is None:
             self.native = NativeProgram(self.program)
-        given = [np.asarray(a, order="C") for a in self.program.prepare(*arrays, step=step)]
-        ready = self.native.ready_for(given, engine)
-        return self.program.run(*arrays, step=step) if ready is None else run_ready(ready, given)
+        return self.native.ready_for(given, engine)
 
     def _is_worth_planning(self, arrays: list[np.ndarray], engine: str | None) -> bool:
         if self.native is None and (engine or config.engine()) != "native":

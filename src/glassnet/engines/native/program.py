@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from contextlib import nullcontext
 from operator import is_not
@@ -36,6 +35,15 @@ class Ready:
         self.price: float | None = None
         """What it must have taken, so that planning and compiling pay."""
         self._free: list[_Bound] = []
+
+    def provide(self) -> None:
+        """Compile or load what it needs; from then on it runs.
+
+        Raises:
+            ImportError: where a library is missing or can't be used.
+        """
+        self._free.append(_Bound(self.plan))
+        self.runs = True
 
     def answer(self, x: np.ndarray) -> list[np.ndarray]:
         """Return the outputs for a small first input; a graph that asks for no more than that."""
@@ -131,7 +139,6 @@ class NativeProgram:
     def __init__(self, program: Program) -> None:
         self.program = program
         self._plans: dict[Key, Ready] = {}
-        self._lock = threading.Lock()
 
     def ready_for(self, arrays: Sequence[np.ndarray], engine: str | None) -> Ready | None:
         """Return what runs these arrays; None where the kernels it lacks are not worth it yet."""
@@ -142,17 +149,20 @@ class NativeProgram:
             ready.spent += self.program.seconds(sizes)
             if ready.price is None and engine != "native":
                 ready.price = choice.price(ready.plan.kernels, self.program.nodes)
-            ready.runs = choice.is_paid(engine, ready.price or 0.0, ready.spent)
+            if choice.is_paid(engine, ready.price or 0.0, ready.spent):
+                ready.provide()
         return ready if ready.runs else None
 
     def _planned(self, key: Key, sizes: dict[str, int]) -> Ready:
-        with self._lock:
-            if key not in self._plans:
-                plan = Planner(self.program.inputs, self.program.outputs, sizes).plan()
-                self._plans[key] = Ready(plan)
-                while len(self._plans) > _PLANS_KEPT:
-                    del self._plans[next(iter(self._plans))]
-            return self._plans[key]
+        # No lock: a child that is forked meanwhile would wait for ever. Two threads may plan the
+        # same, and one of the plans is kept.
+        found = self._plans.get(key)
+        if found is None:
+            made = Ready(Planner(self.program.inputs, self.program.outputs, sizes).plan())
+            found = self._plans.setdefault(key, made)
+            for old in list(self._plans)[:-_PLANS_KEPT]:
+                self._plans.pop(old, None)
+        return found
 
     def kept(self, *arrays: np.ndarray) -> Ready | None:
         """Return what runs these arrays natively, where that is decided and there."""
