@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 CALL_SECONDS = 0.05
 """How long compiled code runs until Python may handle a keyboard interrupt."""
+EPOCHS_AHEAD = 4096
+"""How many epochs are trained at most before they are told, where only the history listens."""
 FIRST_BUDGET = 32
 SESSIONS_KEPT = 4
 """How many ways to run a step in whole epochs are kept ready."""
@@ -65,7 +67,8 @@ class NativeEpochs:
         """
         if not self.has_more:
             alone = bool(self._names) and not hooks.asks_for_epochs
-            self._block(epoch, last if alone else epoch + 1, hooks, alone)
+            end = min(last, epoch + EPOCHS_AHEAD) if alone else epoch + 1
+            self._block(epoch, end, hooks, alone)
         if self._queue:
             self._stand_at(self._session.steps)
             return self._queue.popleft()
