@@ -401,14 +401,19 @@ def test_an_exit_while_a_daemon_thread_trains_is_quiet() -> None:
 def test_a_keyboard_interrupt_ends_a_script() -> None:
     import signal
 
-    process = started("print('on', flush=True)\ntrain(10**8)")
-    assert process.stdout is not None
-    assert process.stdout.readline() == "on\n"
-    time.sleep(0.4)
-    process.send_signal(signal.SIGINT)
-    begun = time.perf_counter()
-    _, error = process.communicate(timeout=60)
-    assert time.perf_counter() - begun < 20
+    # A job in the background of a shell is born deaf to Ctrl-C, and so would its children be.
+    hearing = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    process = started(hearing + "print('on', flush=True)\ntrain(10**8)")
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "on\n"
+        time.sleep(0.4)
+        process.send_signal(signal.SIGINT)
+        begun = time.perf_counter()
+        _, error = process.communicate(timeout=60)
+        assert time.perf_counter() - begun < 20
+    finally:
+        process.kill()
     assert error.rstrip().endswith("KeyboardInterrupt")
     assert "Exception ignored" not in error
     assert process.returncode in (-signal.SIGINT, 1, 130)
