@@ -5,9 +5,13 @@ Models run on the NumPy engine, the definition of all values, unless a test asks
 """
 
 import os
+import signal
 
 from glassnet import config
 
+# A job in the background of a shell is born deaf to Ctrl-C; tests of interrupts need ears.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 config.set_check_graphs(True)
 if not os.environ.get("GLASSNET_ENGINE"):
     config.set_engine("numpy")
