@@ -123,8 +123,8 @@ class Explained:
         >>> plan = model.explain_plan(kind="predict", batch_size=4)
         >>> for line in plan.lines:
         ...     print(line.kernel, line.ops, line.operations)
-        products.tiny:f4 ('matmul',) 16
-        executor.cluster ('add', 'sigmoid') 8
+        products.tiny:f4 ('matmul + add',) 20
+        executor.cluster ('sigmoid',) 4
         """
         return readers().explain_plan(self, x, y, batch_size, kind)
 
