@@ -23,6 +23,11 @@ def native_is_there() -> bool:
     return _found[0]
 
 
+def is_asked_for(engine: str | None) -> bool:
+    """Whether the native engine is asked for, whatever it costs."""
+    return (engine or config.engine()) == "native"
+
+
 def wants_native(engine: str | None) -> bool:
     """Whether a model with this setting may run natively.
 
@@ -44,7 +49,7 @@ def go_without(engine: str | None, error: Exception) -> None:
     Raises:
         Exception: the error, where ``"native"`` is asked for.
     """
-    if (engine or config.engine()) == "native":
+    if is_asked_for(engine):
         raise error
     _found[:] = [False]
     warnings.warn(
@@ -59,7 +64,7 @@ def may_be_worth(engine: str | None, nodes: int, seconds: float) -> bool:
     Where nothing was ever compiled on this machine, planning is spared too: the price would be
     that of all kernels.
     """
-    if (engine or config.engine()) == "native":
+    if is_asked_for(engine):
         return True
     if seconds <= nodes * PLANNING_SECONDS:
         return False
@@ -78,14 +83,12 @@ def is_worth(engine: str | None, kernels: Sequence[str], nodes: int, seconds: fl
 
     The estimate is made of operations and bytes, never of a timing.
     """
-    if (engine or config.engine()) == "native":
-        return True
-    return is_paid(engine, price(kernels, nodes), seconds)
+    return is_asked_for(engine) or seconds > price(kernels, nodes)
 
 
 def is_paid(engine: str | None, needed: float, seconds: float) -> bool:
     """Whether what NumPy would take is more than what must be paid to run natively."""
-    return (engine or config.engine()) == "native" or seconds > needed
+    return is_asked_for(engine) or seconds > needed
 
 
 def price(kernels: Sequence[str], nodes: int) -> float:

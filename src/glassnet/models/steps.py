@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from glassnet import config
 from glassnet.engines import Program, choice
 from glassnet.graph import dtypes
 from glassnet.graph.derivative import gradients
@@ -142,9 +141,7 @@ class Step:
                 choice.go_without(engine, error)
                 ready = None
             if ready is not None:
-                from glassnet.engines.native.program import run_ready
-
-                return run_ready(ready, given)
+                return ready.run(given)
         return self.program.run(*arrays, step=step)
 
     def _ready(self, given: list[np.ndarray], engine: str | None) -> Ready | None:
@@ -157,7 +154,7 @@ class Step:
         return self.native.ready_for(given, engine)
 
     def _is_worth_planning(self, arrays: list[np.ndarray], engine: str | None) -> bool:
-        if self.native is None and (engine or config.engine()) != "native":
+        if self.native is None and not choice.is_asked_for(engine):
             self._spent += self.program.seconds({"m": len(arrays[0]) if arrays else 1})
             return choice.may_be_worth(engine, self.program.nodes, self._spent)
         return True

@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from glassnet.engines.native.lowering.base import Instruction, Table, Word
-from glassnet.engines.native.memory import Buffer, Value
-
-ALIGNMENT = 64
+from glassnet.engines.native.memory import Buffer, Value, rounded
 
 
 @dataclass
@@ -83,16 +81,12 @@ def _owner(buffer: Buffer, host: dict[Buffer, Buffer]) -> Buffer:
     return buffer
 
 
-def _rounded(nbytes: int) -> int:
-    return -(-max(nbytes, 1) // ALIGNMENT) * ALIGNMENT
-
-
 def _place(spans: dict[Buffer, tuple[int, int]]) -> int:
     placed: list[tuple[int, int, int, int]] = []  # offset, end, first, last
     total = 0
     for buffer in sorted(spans, key=lambda b: (-b.nbytes, spans[b])):
         start, end = spans[buffer]
-        size, offset = _rounded(buffer.nbytes), 0
+        size, offset = rounded(buffer.nbytes), 0
         for low, high, other_start, other_end in placed:
             if other_end < start or end < other_start:
                 continue
@@ -109,8 +103,8 @@ def _place(spans: dict[Buffer, tuple[int, int]]) -> int:
 def _peak(spans: dict[Buffer, tuple[int, int]], length: int) -> int:
     change = [0] * (length + 2)
     for buffer, (start, end) in spans.items():
-        change[start] += _rounded(buffer.nbytes)
-        change[end + 1] -= _rounded(buffer.nbytes)
+        change[start] += rounded(buffer.nbytes)
+        change[end + 1] -= rounded(buffer.nbytes)
     alive = peak = 0
     for step in change:
         alive += step

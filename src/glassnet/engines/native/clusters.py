@@ -18,7 +18,7 @@ import numpy as np
 from glassnet.engines.native.bound import Node
 from glassnet.engines.native.fusion import Group, Values, kernel_of
 from glassnet.engines.native.lowering.base import Builder, Instruction, Kernel, Table, Word
-from glassnet.engines.native.lowering.elementwise import code, constants
+from glassnet.engines.native.lowering.elementwise import code, constants, finite_kernel
 from glassnet.engines.native.memory import Buffer, Value
 
 SLOTS, PERIODIC, STRIDED, FLAG = 0, 1, 2, 3
@@ -177,7 +177,7 @@ class Writer:
         self.program.rows.append(Row(SLOTS, kernel, self._slot[own], *slots))
         self.program.nodes.append(node)
         if node.place in self._watched and self._flag is not None and node.dtype.kind == "f":
-            finite = Kernel(f"elementwise.finite:{code(node.dtype)}")
+            finite = Kernel(finite_kernel(node.dtype))
             self.program.rows.append(Row(FLAG, finite, 0, self._flag, self._slot[own]))
             self.program.flags.append(self._flag)
         if self._last[own] == i:

@@ -10,18 +10,17 @@ import numpy as np
 from glassnet.engines.native import compiler, crew
 from glassnet.engines.native.assembly import Assembly
 from glassnet.engines.native.interrupts import PutOff, let_through
-from glassnet.engines.native.memory import Buffer, Value
+from glassnet.engines.native.memory import ALIGNMENT, Buffer, Value
 from glassnet.engines.native.planning import Plan
 from glassnet.engines.native.stages import HostCall
 
 Call = ctypes.CFUNCTYPE(None, ctypes.c_int64)
-_ROOM = 64
 
 
 def aligned(nbytes: int) -> np.ndarray:
-    """Return bytes that begin at a multiple of 64."""
-    raw = np.empty(nbytes + _ROOM, np.uint8)
-    start = -raw.ctypes.data % _ROOM
+    """Return bytes that begin at a line of the cache."""
+    raw = np.empty(nbytes + ALIGNMENT, np.uint8)
+    start = -raw.ctypes.data % ALIGNMENT
     return raw[start : start + nbytes]
 
 

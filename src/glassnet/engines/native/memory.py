@@ -8,6 +8,9 @@ from functools import cached_property
 
 import numpy as np
 
+ALIGNMENT = 64
+"""Bytes of a line of the cache: every buffer begins at one."""
+
 
 @dataclass(eq=False)
 class Buffer:
@@ -83,3 +86,8 @@ def row_major(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
         strides.append(step)
         step *= max(size, 1)
     return tuple(reversed(strides))
+
+
+def rounded(nbytes: int) -> int:
+    """Return the bytes of the whole lines of the cache that a buffer takes."""
+    return -(-max(nbytes, 1) // ALIGNMENT) * ALIGNMENT

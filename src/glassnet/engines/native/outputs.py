@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from glassnet.engines.native import clusters
 from glassnet.engines.native.bound import Bound, Node
 from glassnet.engines.native.fusion import Fusion, Group, Values
-from glassnet.engines.native.lowering.base import Builder, Instruction, copy
+from glassnet.engines.native.lowering.base import Builder, Instruction, Kernel, copy
+from glassnet.engines.native.lowering.elementwise import finite_kernel
 from glassnet.engines.native.memory import Value, new_value
 from glassnet.graph.tensor import Tensor
 
@@ -43,14 +42,11 @@ class Outputs:
         self.extra: list[tuple[Tensor, Value]] = []
         """The variables whose old values nobody reads."""
         self.values: list[Value] = []
+        self.places = {values.root(p) for p in bound.outputs}
+        """The places of the outputs, views followed to what they look at."""
         self._aimed: dict[int, Value] = {}
         self._viewed = set(values.source.values())
         self._aim_plain()
-
-    @property
-    def places(self) -> set[int]:
-        """The places of the outputs, views followed to what they look at."""
-        return {self._values.root(p) for p in self._bound.outputs}
 
     def _aim_plain(self) -> None:
         """Let outputs that are no variable's be computed in the caller's memory."""
@@ -170,16 +166,11 @@ class Outputs:
         if value.dtype.kind == "f" and value.size:
             builder.emit(
                 "executor.finite",
-                [elementwise_finite(value.dtype), self._flag, value, value.size],
+                [Kernel(finite_kernel(value.dtype)), self._flag, value, value.size],
                 writes=[self._flag],
                 reads=[value],
                 note="finite",
             )
-
-
-def elementwise_finite(dtype: np.dtype) -> clusters.Kernel:
-    """Return the kernel that sets a flag where an entry is not finite."""
-    return clusters.Kernel(f"elementwise.finite:{clusters.code(dtype)}")
 
 
 def is_last(group: Group, at: int, read: Mapping[int, set[int]], later: set[int]) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
@@ -20,8 +19,6 @@ from glassnet.engines.native.slicing import WORTH_OPERATIONS, Split, slice_size
 from glassnet.engines.native.stages import HOST, Gather, HostCall, Stages, choose_split
 from glassnet.graph.tensor import Tensor
 
-CALL_SECONDS, OPERATION_SECONDS = 1e-6, 5e-11
-"""What a call of NumPy and a floating-point operation cost, about."""
 SHARED_ENTRIES = 1 << 15
 """Entries of a cluster from which threads share it."""
 
@@ -50,11 +47,6 @@ class Plan:
     def operations(self) -> int:
         """Floating-point operations of a run, about."""
         return sum(i.operations for i in self.instructions)
-
-    @property
-    def numpy_seconds(self) -> float:
-        """About how long the reference engine would take: by counting operations and calls."""
-        return self.nodes * CALL_SECONDS + self.operations * OPERATION_SECONDS
 
     @property
     def uses_blas(self) -> bool:
@@ -101,7 +93,6 @@ class Planner:
         watched: the numbers of outputs that must be finite; the plan's flag tells.
         gathered: for inputs whose rows are picked from a table when the plan runs: the dtype of
             the table, by the number of the input.
-        splits: whether the batch may be cut into slices.
     """
 
     def __init__(
@@ -112,8 +103,6 @@ class Planner:
         in_place: Mapping[int, Tensor] | None = None,
         watched: Iterable[int] = (),
         gathered: Mapping[int, np.dtype] | None = None,
-        *,
-        splits: bool = True,
     ) -> None:
         lowering.load()
         self._given = (inputs, outputs, sizes, in_place, tuple(watched), gathered)
@@ -122,7 +111,7 @@ class Planner:
         self._nodes = self._bound.nodes
         self._values = Values()
         self._constants: list[tuple[Value, np.ndarray]] = []
-        self._splits = splits and set(sizes) == {"m"} and bool(self._bound.inputs)
+        self._splits = set(sizes) == {"m"} and bool(self._bound.inputs)
         self._tables: list[Value | None] = [None] * len(inputs)
         self._gathered = {
             place: (i, dtype)
@@ -135,7 +124,7 @@ class Planner:
         plan = self._assembled(self._leaves(), None)
         if not self._splits or plan.operations < WORTH_OPERATIONS:
             return plan
-        split = self._again(None)
+        split = self._split()
         if split is None:
             return plan
         found = self._cut(split)
@@ -147,19 +136,21 @@ class Planner:
             return self._cut(replace(split, size=size, slices=rows // size))
         return found if split.lanes > 1 else plan
 
-    def _again(self, split: Split | None) -> Any:
-        """Begin anew: with the cut given, its plan; else the cut that the graph allows."""
-        planner = Planner(*self._given, splits=False)
-        order = planner._leaves()
-        if split is None:
-            kept = {planner._values.root(p) for p in planner._bound.outputs}
-            batch = planner._bound.sizes["m"]
-            return choose_split(planner._nodes, order, planner._values, kept, batch)
-        return planner._assembled(order, split)
+    def _split(self) -> Split | None:
+        """Return the cut that the graph allows, into one slice for each lane."""
+        planner, order = self._anew()
+        kept = {planner._values.root(p) for p in planner._bound.outputs}
+        batch = planner._bound.sizes["m"]
+        return choose_split(planner._nodes, order, planner._values, kept, batch)
 
     def _cut(self, split: Split) -> Plan:
-        plan: Plan = self._again(split)
-        return plan
+        planner, order = self._anew()
+        return planner._assembled(order, split)
+
+    def _anew(self) -> tuple[Planner, list[Node]]:
+        """Begin again, with values that no plan has given a place."""
+        planner = Planner(*self._given)
+        return planner, planner._leaves()
 
     def _assembled(self, order: list[Node], split: Split | None) -> Plan:
         in_place, watched = self._given[3:5]

@@ -47,22 +47,24 @@ class Ready:
 
     def answer(self, x: np.ndarray) -> list[np.ndarray]:
         """Return the outputs for a small first input; a graph that asks for no more than that."""
-        try:
-            bound = self._free.pop()
-        except IndexError:
-            bound = _Bound(self.plan)
+        bound = self._taken()
         found = bound.answer(x)
         self._free.append(bound)
         return found
 
-    def run(self, arrays: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> None:
-        """Compute the outputs from the arrays of the inputs; all must be C-contiguous."""
-        try:
-            bound = self._free.pop()  # one call into C: no other thread gets the same
-        except IndexError:
-            bound = _Bound(self.plan)
+    def run(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Return the outputs for the arrays of the inputs, which must be C-contiguous."""
+        outputs = [np.empty(v.shape, v.dtype) for v in self.plan.outputs]
+        bound = self._taken()
         bound.run(arrays, outputs)
         self._free.append(bound)
+        return outputs
+
+    def _taken(self) -> _Bound:
+        try:
+            return self._free.pop()  # one call into C: no other thread gets the same
+        except IndexError:
+            return _Bound(self.plan)
 
 
 class _Bound:
@@ -147,7 +149,7 @@ class NativeProgram:
         ready = self._plans.get(key) or self._planned(key, sizes)
         if not ready.runs:
             ready.spent += self.program.seconds(sizes)
-            if ready.price is None and engine != "native":
+            if ready.price is None and not choice.is_asked_for(engine):
                 ready.price = choice.price(ready.plan.kernels, self.program.nodes)
             if choice.is_paid(engine, ready.price or 0.0, ready.spent):
                 ready.provide()
@@ -180,11 +182,4 @@ class NativeProgram:
         ready = self.ready_for(given, "native")
         if ready is None:
             raise RuntimeError("the native engine was asked for and did not run")
-        return run_ready(ready, given)
-
-
-def run_ready(ready: Ready, given: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Return the values of the outputs in new arrays."""
-    outputs = [np.empty(v.shape, v.dtype) for v in ready.plan.outputs]
-    ready.run(given, outputs)
-    return outputs
+        return ready.run(given)

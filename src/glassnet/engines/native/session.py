@@ -11,7 +11,9 @@ import numpy as np
 from glassnet.engines.native import blas, compiler, crew
 from glassnet.engines.native.instance import Call, Instance, aligned
 from glassnet.engines.native.interrupts import PutOff
-from glassnet.engines.native.memory import Value
+from glassnet.engines.native.lowering.elementwise import finite_kernel
+from glassnet.engines.native.lowering.random import SHUFFLE, signed
+from glassnet.engines.native.memory import Value, rounded
 from glassnet.engines.native.planning import Plan, Planner
 from glassnet.engines.program import Program
 from glassnet.graph.tensor import STEP, Tensor
@@ -39,7 +41,7 @@ class Store:
         places, total = [], 0
         for v in self.variables:
             places.append(total)
-            total += -(-max(v.value.nbytes, 1) // 64) * 64
+            total += rounded(v.value.nbytes)
         self._memory = aligned(max(total, 1))
         self.views = [
             self._memory[at : at + v.value.nbytes].view(v.dtype).reshape(v.value.shape)
@@ -165,7 +167,7 @@ class Session:
         """The names of all kernels that a run needs."""
         found = dict.fromkeys(("executor.run", "executor.epochs"))
         if self._shuffles:
-            found["random.shuffle"] = None
+            found[SHUFFLE] = None
         for variable in self._state_checked:
             found.update(dict.fromkeys(_finite_kernels(variable)))
         for part in self._parts.values():
@@ -187,7 +189,7 @@ class Session:
         self._run = Call(compiler.address_of("executor.epochs"))
         key = self.state.ctypes.data + 8 * KEY
         self._shuffle = np.array([self._order.ctypes.data, self.size, 0, key], np.int64)
-        shuffle = compiler.address_of("random.shuffle") if self._shuffles else 0
+        shuffle = compiler.address_of(SHUFFLE) if self._shuffles else 0
         places = [
             made[name].address if name in made else 0
             for name in ("first", "last", "before", "after")
@@ -252,7 +254,7 @@ class Session:
                 for table, value in zip(tables, instance.plan.tables, strict=False):
                     if value is not None:
                         instance.bind(value, table.ctypes.data)
-        self._shuffle[2] = seed - (1 << 64) if seed >= 1 << 63 else seed
+        self._shuffle[2] = signed(seed)
         return True
 
     def release(self) -> None:
@@ -359,10 +361,6 @@ class Session:
         """The steps ever made."""
         return int(self.state[STEP_CELL])
 
-    def steps_made(self, begun: int) -> int:
-        """The steps made since ``begin``."""
-        return self.seen - begun
-
 
 def _finite_kernels(variable: Variable) -> tuple[str, str]:
-    return "executor.finite", f"elementwise.finite:{variable.dtype.str[1:]}"
+    return "executor.finite", finite_kernel(variable.dtype)

@@ -21,7 +21,7 @@ from glassnet.engines.native.lowering.base import (
     Parallel,
     Running,
 )
-from glassnet.engines.native.memory import Buffer, Value, new_value
+from glassnet.engines.native.memory import Buffer, Value, new_value, rounded
 from glassnet.engines.native.outputs import Outputs, is_last
 from glassnet.engines.native.slicing import Split, lanes_for, sliced_node, stages
 from glassnet.graph.op import Op
@@ -130,7 +130,8 @@ class Stages:
         self._outputs.aim(fusion, read, later)
         stored = later | self._outputs.places | _read_outside(fusion, read)
         ends = [i for i, g in enumerate(fusion.groups) if is_last(g, i, read, later)]
-        sequence = [i for i in range(len(fusion.groups)) if i not in set(ends)] + ends
+        last = set(ends)
+        sequence = [i for i in range(len(fusion.groups)) if i not in last] + ends
         builder = Builder()
         groups = _joined([fusion.groups[i] for i in sequence], len(ends))
         self._lower(groups, stored, builder, self._nodes, self._values)
@@ -217,7 +218,7 @@ class Stages:
     def _partial(self, node: Node, split: Split) -> Value:
         """The sum of one lane; the lanes' sums lie one after another."""
         whole = new_value(node.shape, node.dtype)
-        room = -(-whole.nbytes // 64) * 64
+        room = rounded(whole.nbytes)
         buffer = Buffer(room * split.lanes)
         value = Value(buffer, node.shape, node.dtype, lane=room)
         self._partials[node.place] = value

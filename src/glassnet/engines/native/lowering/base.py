@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from glassnet.engines.native.bound import Node
-from glassnet.engines.native.memory import Buffer, Value, new_value
+from glassnet.engines.native.memory import Value, new_value
 from glassnet.graph.op import Op
 
 
@@ -198,8 +198,3 @@ def slices(*ops: type[Op]) -> Callable[[Rule], Rule]:
         return rule
 
     return register
-
-
-def buffers_of(values: Sequence[Value]) -> list[Buffer]:
-    """Return the buffers of values."""
-    return [value.buffer for value in values]

@@ -54,6 +54,11 @@ def code(dtype: np.dtype) -> str:
     return np.dtype(dtype).str[1:]
 
 
+def finite_kernel(dtype: np.dtype) -> str:
+    """Return the kernel that sets a flag where an entry is not finite."""
+    return f"elementwise.finite:{code(dtype)}"
+
+
 def constants(op: Op) -> tuple[float, ...]:
     """Return numbers that the op's kernel takes as further operands, of the input's dtype."""
     return (op.lower, op.upper) if isinstance(op, c.Clip) else ()

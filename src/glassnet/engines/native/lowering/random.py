@@ -74,14 +74,14 @@ def _drawn(
 ) -> bool | None:
     if step.dtype.itemsize != 8:
         return False
-    first: list[Word] = [out, out.size, 0, _signed(op.seed), _signed(op.stream), step]
+    first: list[Word] = [out, out.size, 0, signed(op.seed), signed(op.stream), step]
     builder.emit(
         kernel, [*first, *rest], writes=[out], reads=[step], operations=out.size, note=op.name
     )
     return None
 
 
-def _signed(number: int) -> int:
+def signed(number: int) -> int:
     """Return the signed integer with the same 64 bits."""
     number &= _WORD
     return number - 2**64 if number >= 2**63 else number
@@ -130,7 +130,7 @@ def integers(builder: Builder, op: RandomIntegers, out: Value, step: Value) -> b
     values, size = op.high - op.low, out.dtype.itemsize
     drawn = 4 if size == 8 and values <= 2**32 else size
     kernel = f"random.integers:u{drawn}:u{size}"
-    return _drawn(builder, op, kernel, out, step, _signed(values), _signed(op.low))
+    return _drawn(builder, op, kernel, out, step, signed(values), signed(op.low))
 
 
 @lowers(RandomPermutation)
