@@ -18,7 +18,8 @@ pytest.importorskip("numba", reason="the native engine needs Numba")
 
 import glassnet as gn
 from glassnet import layers
-from glassnet.models import native
+from glassnet.engines.native.lowering import random as random_rules
+from glassnet.models import data, native
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(40, 6)).astype("float32")
@@ -783,6 +784,27 @@ def test_options(name: str) -> None:
     assert state(model) == state(again)
     assert history.history == repeated.history
     assert model.progress == plain.progress
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_where_numpy_shuffles_otherwise_its_order_counts(
+    shuffle: bool, monkeypatch: pytest.MonkeyPatch, blocks: list[tuple[int, int]]
+) -> None:
+    """As with a later NumPy, which may make other numbers of the same bits."""
+    true_order = data.shuffled
+    monkeypatch.setattr(data, "shuffled", lambda *key: true_order(*key)[::-1])
+    checksum = random_rules._DRAWS["permutation"][1]
+    draw = (lambda rng: rng.permutation(50)[::-1], checksum)
+    monkeypatch.setitem(random_rules._DRAWS, "permutation", draw)
+    random_rules.agrees_with_numpy.cache_clear()
+    try:
+        found = [fitted(engine, shuffle=shuffle) for engine in ENGINES]
+    finally:
+        random_rules.agrees_with_numpy.cache_clear()
+    (plain, expected), (model, history) = found
+    same_history(history, expected)
+    close(weights(model), weights(plain))
+    assert bool(blocks) is not shuffle
 
 
 def test_a_memory_mapped_table(tmp_path: Any) -> None:

@@ -304,8 +304,10 @@ def _session_of(
     seconds = step.program.seconds({"m": rows}) * (source.steps or 1) * epochs
     if not choice.may_be_worth(model.engine, step.program.nodes, seconds):
         return None
-    tables = _tables(step, source)
     shuffles = training and source.shuffle
+    if shuffles and not _shuffles_as_numpy():
+        return None
+    tables = _tables(step, source)
     kinds = tuple((table.shape, table.dtype.str) for table in tables)
     key = (kinds, source.batch_size, shuffles, checks)
     session = step.sessions.get(key)
@@ -319,6 +321,12 @@ def _session_of(
             return None
         session.ready()
     return session if session.take(tables, source.seed) else None
+
+
+def _shuffles_as_numpy() -> bool:
+    from glassnet.engines.native.lowering.random import agrees_with_numpy
+
+    return agrees_with_numpy()
 
 
 def _made(
