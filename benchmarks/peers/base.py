@@ -119,9 +119,16 @@ class LoopPeer(Peer):
         return [float(loss) for loss in losses]
 
 
-def restore(model: Any, weights: list[Array]) -> None:
-    """Give a model with Keras's interface its first weights and an unused optimizer."""
-    model.set_weights(weights)
-    for variable in model.optimizer.variables:
-        if "learning_rate" not in variable.name:
-            variable.assign(np.zeros(variable.shape, str(variable.dtype)))
+class FitPeer(Peer):
+    """A peer that makes the loop over epochs itself."""
+
+    @abstractmethod
+    def fit(self, x: Array, y: Array, epochs: int, shuffle: bool) -> list[float]:
+        """Train on these examples; return the mean loss of each epoch."""
+
+    def train(self, epochs: int) -> list[float]:
+        return self.fit(self.x, self.y, epochs, True)
+
+    def train_in_order(self, epochs: int, steps: int) -> list[float]:
+        few = steps * self.work.batch
+        return self.fit(self.x[:few], self.y[:few], epochs, False)

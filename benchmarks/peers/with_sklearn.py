@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from benchmarks.peers.base import Array, Peer
+from benchmarks.peers.base import Array, FitPeer
 from benchmarks.peers.workloads import Dense, Workload
 
 
-class Sklearn(Peer):
+class Sklearn(FitPeer):
     title = "scikit-learn"
     needs = ("sklearn",)
     gives = "probabilities"
@@ -28,7 +28,7 @@ class Sklearn(Peer):
             learning_rate_init=work.rate, momentum=0.0, nesterovs_momentum=False, epsilon=1e-7,
             max_iter=1, tol=0.0, n_iter_no_change=10**9, warm_start=True, random_state=0,
         )  # fmt: skip
-        self._fit(self.x, self.y, 1, True)
+        self.fit(self.x, self.y, 1, True)
 
     @classmethod
     def can(cls, work: Workload) -> bool:
@@ -42,14 +42,7 @@ class Sklearn(Peer):
         first = self.work.weights()
         self.model.coefs_, self.model.intercepts_ = first[::2], first[1::2]
 
-    def train(self, epochs: int) -> list[float]:
-        return self._fit(self.x, self.y, epochs, True)
-
-    def train_in_order(self, epochs: int, steps: int) -> list[float]:
-        few = steps * self.work.batch
-        return self._fit(self.x[:few], self.y[:few], epochs, False)
-
-    def _fit(self, x: Array, y: Array, epochs: int, shuffle: bool) -> list[float]:
+    def fit(self, x: Array, y: Array, epochs: int, shuffle: bool) -> list[float]:
         self.model.set_params(max_iter=epochs, shuffle=shuffle)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that it has not converged is the order
