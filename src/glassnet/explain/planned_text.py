@@ -23,6 +23,7 @@ _CLUSTERS = (
     "A cluster takes ops that work entry by entry together: by 16 are 16 entries at a time, for "
     "which it does all its ops, with registers for what nobody else needs."
 )
+_LOOPS = "One loop: the ops of a cluster are compiled as one, and registers are the processor's."
 _LANES = (
     "A lane is a share of the batch that one thread computes; a slice is so much of it as fits "
     "into the cache, and goes through all that is numbered under the lanes before the next does. "
@@ -41,6 +42,8 @@ def plan_text(told: PlanExplanation, width: int) -> str:
     lines += ["", *textwrap.wrap(_LEGEND, width)]
     if any(line.block for line in told.lines):
         lines += textwrap.wrap(_CLUSTERS, width)
+    if any(line.loop for line in told.lines):
+        lines += textwrap.wrap(_LOOPS, width)
     if any(line.lanes for line in told.lines):
         lines += textwrap.wrap(_LANES, width)
     lines.append("")
@@ -116,7 +119,8 @@ def _shape(array: Array) -> str:
 def _figures(line: Line, room: str, width: int) -> Iterator[str]:
     kernel = line.kernel
     if line.block:
-        kernel += f" by {line.block}, {_count(line.registers, 'register')}"
+        means = "one loop" if line.loop else _count(line.registers, "register")
+        kernel += f" by {line.block}, {means}"
     if line.parts > 1:
         kernel += f"; {line.parts} parts"
     read, written = _bytes(line.bytes_read), _bytes(line.bytes_written)

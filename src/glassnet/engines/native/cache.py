@@ -28,6 +28,8 @@ UNUSED_DAYS = 30
 """Folders that nobody used for so many days are removed."""
 PATIENCE = 300.0
 """Seconds after which a process stops waiting for another that compiles."""
+LONGEST = 80
+"""Characters of a kernel's name up to which it is the name of the file as well."""
 
 _MAGIC = b"glassnet kernel\n"
 _HEADER = struct.Struct("<32sQQ")
@@ -263,13 +265,25 @@ def family_of(kernel: str) -> str:
     return kernel.partition(".")[0]
 
 
+def short_name(kernel: str) -> str:
+    """Return the name of a kernel; where it tells a whole program, by the hash of that.
+
+    >>> short_name("movement.copy:u4")
+    'movement.copy:u4'
+    """
+    if len(kernel) <= LONGEST:
+        return kernel
+    template = kernel.partition(":")[0]
+    return f"{template}:{hashlib.sha256(kernel.encode()).hexdigest()[:20]}"
+
+
 def file_name(kernel: str) -> str:
     """Return the file of a kernel.
 
     >>> file_name("movement.copy:u4")
     'movement.copy-u4.kernel'
     """
-    return kernel.replace(":", "-") + ".kernel"
+    return short_name(kernel).replace(":", "-") + ".kernel"
 
 
 def packed(kernel: str, code: bytes) -> bytes:

@@ -1,9 +1,8 @@
-"""Clusters of elementwise ops as one instruction that walks over blocks of entries.
+"""The programs of clusters of elementwise ops.
 
-The instruction holds a little program: rows of kernels on slots. A slot is a register (a block of
-scratch memory that stays in the innermost cache) or an array, whose address moves with the block.
-Clusters with the same program on other arrays, the updates of several weights, are one instruction
-with several segments.
+A cluster is computed block by block by a little program: rows of kernels on slots. A slot is a
+register (a block of scratch memory that stays in the innermost cache) or an array, whose address
+moves with the block.
 """
 
 from __future__ import annotations
@@ -17,14 +16,13 @@ import numpy as np
 
 from glassnet.engines.native.bound import Node
 from glassnet.engines.native.fusion import Group, Values, kernel_of
-from glassnet.engines.native.lowering.base import Builder, Instruction, Kernel, Table, Word
+from glassnet.engines.native.lowering.base import Kernel, Table, Word
 from glassnet.engines.native.lowering.elementwise import code, constants, finite_kernel
 from glassnet.engines.native.memory import Buffer, Value
 
-SLOTS, PERIODIC, STRIDED, FLAG = 0, 1, 2, 3
-"""How a row is called: on slots; loading rows that repeat; loading any strides; setting a flag."""
-CACHE = 24 * 1024  # bytes of blocks that are alive at a time: most of the innermost cache
-
+SLOTS, PERIODIC, STRIDED, FLAG, LOOP = 0, 1, 2, 3, 4
+"""How a row is called: on slots; loading rows that repeat; loading any strides; setting a flag; as
+a loop of several rows, on the address of the slots."""
 
 Key = tuple[Any, ...]
 
@@ -47,7 +45,7 @@ class Program:
 
     size: int
     rows: list[Row] = field(default_factory=list)
-    fills: list[tuple[Kernel, int]] = field(default_factory=list)
+    fills: list[tuple[Word, int]] = field(default_factory=list)
     numbers: list[Value] = field(default_factory=list)
     arrays: list[Value] = field(default_factory=list)
     written: list[int] = field(default_factory=list)
@@ -291,69 +289,3 @@ def collapsed(value: Value, shape: Sequence[int]) -> list[tuple[int, int]]:
         else:
             found.append((size, stride))
     return found
-
-
-def may_join(programs: Sequence[Program], program: Program) -> bool:
-    """Whether a program may be one instruction with those before it.
-
-    They must be alike, and none may wait for another: threads share the blocks of them all.
-    """
-    if program.signature is None or program.signature != programs[-1].signature:
-        return False
-    return all(
-        p.writes.isdisjoint(program.reads)
-        and p.writes.isdisjoint(program.writes)
-        and p.reads.isdisjoint(program.writes)
-        for p in programs
-    )
-
-
-def emit(builder: Builder, programs: Sequence[Program]) -> None:
-    """Add the instruction of one program, or of several with the same signature."""
-    first = programs[0]
-    slots = first.registers + len(first.arrays)
-    items = [v.dtype.itemsize for v in first.arrays]
-    block = _block(first, max(p.size for p in programs))
-    registers = builder.scratch(max(first.registers, 1) * block * 8)
-    table = builder.scratch(max(slots, 1) * 8)
-    rows: list[Word] = []
-    for r in first.rows:
-        rows += [r.mode, r.kernel, r.target, r.a, r.b, r.c]
-    segments: list[Word] = []
-    for p in programs:
-        segments += [p.size, *p.numbers]
-        for value, item in zip(p.arrays, items, strict=True):
-            segments += [value, item]
-    fills: list[Word] = []
-    for kernel, slot in first.fills:
-        fills += [kernel, slot]
-    reads = [v for p in programs for v in (*p.numbers, *(p.arrays[i] for i in p.read), *p.loaded)]
-    writes = [v for p in programs for v in (*(p.arrays[i] for i in p.written), *p.flags)]
-    instruction = Instruction(
-        "executor.cluster",
-        (
-            len(programs), block, len(first.rows), Table(tuple(rows)), len(first.fills),
-            Table(tuple(fills)), first.registers, len(first.arrays), registers, table,
-            Table(tuple(segments)), 0, 1,
-        ),
-        tuple(writes),
-        tuple(reads),
-        sum(p.size for p in programs) * len(first.nodes),
-        (registers, table),
-        " ".join(node.op.name for node in first.nodes if node.op is not None),
-    )  # fmt: skip
-    instruction.reuses = tuple(
-        (out, value)
-        for p in programs
-        for out, value in p.reuses
-        if not any(value.buffer in other.reads for other in programs if other is not p)
-    )
-    instruction.nodes = tuple(node for p in programs for node in p.nodes)
-    builder.instructions.append(instruction)
-
-
-def _block(program: Program, size: int) -> int:
-    """Entries of a block: as many as keep all that is alive in the innermost cache."""
-    bytes_each = program.registers * 8 + sum(v.dtype.itemsize for v in program.arrays)
-    fitting = max(128, min(2048, CACHE // max(bytes_each, 1) // 64 * 64))
-    return min(fitting, -(-size // 16) * 16)

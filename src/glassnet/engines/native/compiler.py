@@ -81,7 +81,8 @@ def python_function(kernel: str) -> tuple[Any, int]:
     path, *codes = kernel.split(":")
     family, template = path.split(".")
     module = importlib.import_module(f"glassnet.engines.native.kernels.{family}")
-    function = getattr(module, template)(*map(np.dtype, codes))
+    read = getattr(module, "read", np.dtype)
+    function = getattr(module, template)(*map(read, codes))
     return function, getattr(module, "SIGNATURES", {}).get(template, module.ARGUMENTS)
 
 

@@ -18,6 +18,7 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
+from glassnet.engines.native.cache import short_name
 from glassnet.optional import optional_module
 
 ALLOWED = (
@@ -75,7 +76,7 @@ def target_machine() -> Any:
 
 def symbol(kernel: str) -> str:
     """Return the name that a kernel's function bears in its object code."""
-    return "glassnet." + kernel.replace(":", ".")
+    return "glassnet." + short_name(kernel).replace(":", ".")
 
 
 def link(codes: Mapping[str, bytes]) -> dict[str, int]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from glassnet.engines.native import clusters
+from glassnet.engines.native import clusters, loops
 from glassnet.engines.native.bound import Node
 from glassnet.engines.native.fusion import Fusion, Group, Values, readers
 from glassnet.engines.native.lowering.base import (
@@ -247,7 +247,7 @@ class Stages:
             )
             self._outputs.checked |= watched & {n.place for n in group.members}
             program = writer.write()
-            if pending and not clusters.may_join(pending, program):
+            if pending and not loops.may_join(pending, program):
                 _emit(builder, pending)
             pending.append(program)
             if program.signature is None:
@@ -376,7 +376,7 @@ def _read_outside(fusion: Fusion, read: Mapping[int, set[int]]) -> set[int]:
 
 def _emit(builder: Builder, pending: list[clusters.Program]) -> None:
     if pending:
-        clusters.emit(builder, pending)
+        loops.emit(builder, pending)
         pending.clear()
 
 

@@ -16,6 +16,7 @@ from glassnet import config
 from glassnet.engines import choice
 from glassnet.engines.native.bound import Node
 from glassnet.engines.native.crew import cores
+from glassnet.engines.native.loops import is_a_loop
 from glassnet.engines.native.lowering.base import Instruction, Parallel
 from glassnet.engines.native.memory import Buffer, Value
 from glassnet.engines.native.planning import Plan, flattened
@@ -72,6 +73,8 @@ class Line:
     """For a cluster: on how many sets of arrays it works, one after another."""
     registers: int = 0
     """For a cluster: how many blocks it keeps beside the arrays."""
+    loop: bool = False
+    """For a cluster: whether its ops are one compiled loop, with registers of the machine."""
     block: int = 0
     """For a cluster: the entries that it takes at a time; 0 for all other instructions."""
     lanes: int = 0
@@ -248,6 +251,7 @@ class _Teller:
             _over(instruction),
             arrays=_number(words[0]) if cluster else 1,
             registers=_number(words[6]) if cluster else 0,
+            loop=cluster and is_a_loop(instruction),
             block=_number(words[1]) if cluster else 0,
             parts=parts,
         )

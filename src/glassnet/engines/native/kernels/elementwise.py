@@ -7,7 +7,8 @@ dst may be the address of an operand. A template takes the dtypes of the operand
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,10 +22,10 @@ from glassnet.engines.native.kernels.runs import move, spread
 ARGUMENTS = 5
 FEW = 32
 """Up to so many entries a copy is made one by one."""
-Template = Callable[..., Any]
+Formula = Callable[..., Lanes]
 
 
-def _kernel(formula: Callable[..., Lanes], dtypes: tuple[np.dtype, ...], count: int) -> Any:
+def _kernel(formula: Formula, dtypes: tuple[np.dtype, ...], count: int) -> Any:
     *inputs, output = dtypes
     emit = each(formula, inputs, output, count)
 
@@ -34,14 +35,35 @@ def _kernel(formula: Callable[..., Lanes], dtypes: tuple[np.dtype, ...], count: 
     return kernel
 
 
-def _vectors(formula: Callable[..., Lanes]) -> Template:
+@dataclass(frozen=True)
+class _Vectors:
     """The template of a formula on vectors."""
-    return lambda *dtypes: _kernel(formula, dtypes, 0)
+
+    formula: Formula
+
+    def __call__(self, *dtypes: np.dtype) -> Any:
+        return _kernel(self.formula, dtypes, 0)
 
 
-def _numbers(formula: Callable[..., Lanes]) -> Template:
+def _numbers(formula: Formula) -> Callable[..., Any]:
     """The template of a formula on one number at a time."""
     return lambda *dtypes: _kernel(formula, dtypes, 1)
+
+
+def formula_of(name: str, dtypes: Sequence[np.dtype]) -> Formula:
+    """Return the formula on vectors of a kernel: of ``"add"`` with the dtypes of a, b and dst.
+
+    Raises:
+        KeyError: where the kernel works on one number at a time.
+    """
+    if name == "cast":
+        return lambda x: _cast(x, dtypes[-1])
+    if name == "power" and dtypes[0].itemsize < 8:
+        return formulas.power
+    template = globals()[name]
+    if not isinstance(template, _Vectors):
+        raise KeyError(f"The kernel {name!r} works on one number at a time.")
+    return template.formula
 
 
 # --- arithmetic -------------------------------------------------------------------------------
@@ -107,24 +129,24 @@ def _mod(a: Lanes, b: Lanes) -> Lanes:
     return zero.choose(0, rest)
 
 
-add = _vectors(_sum)
-subtract = _vectors(lambda a, b: a - b)
-multiply = _vectors(_product)
-divide = _vectors(lambda a, b: a / b)
-negative = _vectors(lambda x: -x)
-square = _vectors(lambda x: x * x)
-absolute = _vectors(_absolute)
-sign = _vectors(_sign)
-sqrt = _vectors(formulas.root)
-rsqrt = _vectors(lambda x: 1 / formulas.root(x))
-reciprocal = _vectors(lambda x: 1 / x)
+add = _Vectors(_sum)
+subtract = _Vectors(lambda a, b: a - b)
+multiply = _Vectors(_product)
+divide = _Vectors(lambda a, b: a / b)
+negative = _Vectors(lambda x: -x)
+square = _Vectors(lambda x: x * x)
+absolute = _Vectors(_absolute)
+sign = _Vectors(_sign)
+sqrt = _Vectors(formulas.root)
+rsqrt = _Vectors(lambda x: 1 / formulas.root(x))
+reciprocal = _Vectors(lambda x: 1 / x)
 floor_divide = _numbers(_floor_divide)
 mod = _numbers(_mod)
-floor = _vectors(lambda x: x.call("llvm.floor"))
-ceil = _vectors(lambda x: x.call("llvm.ceil"))
-trunc = _vectors(lambda x: x.call("llvm.trunc"))
-round = _vectors(lambda x: x.call("llvm.rint"))
-copy = _vectors(lambda x: x)
+floor = _Vectors(lambda x: x.call("llvm.floor"))
+ceil = _Vectors(lambda x: x.call("llvm.ceil"))
+trunc = _Vectors(lambda x: x.call("llvm.trunc"))
+round = _Vectors(lambda x: x.call("llvm.rint"))
+copy = _Vectors(lambda x: x)
 
 
 def power(*dtypes: np.dtype) -> Any:
@@ -167,25 +189,25 @@ def _finite(x: Lanes) -> Lanes:
     return formulas.absolute(x) < math.inf if x.floating else x.equals(x)
 
 
-equal = _vectors(lambda a, b: a.equals(b))
-not_equal = _vectors(lambda a, b: a.differs(b))
-less = _vectors(lambda a, b: a < b)
-less_equal = _vectors(lambda a, b: a <= b)
-greater = _vectors(lambda a, b: a > b)
-greater_equal = _vectors(lambda a, b: a >= b)
-logical_and = _vectors(lambda a, b: _truth(a) & _truth(b))
-logical_or = _vectors(lambda a, b: _truth(a) | _truth(b))
-logical_xor = _vectors(lambda a, b: _truth(a) ^ _truth(b))
-logical_not = _vectors(lambda x: ~_truth(x))
-isnan = _vectors(_never)
-isinf = _vectors(lambda x: formulas.absolute(x).equals(math.inf) if x.floating else _never(x))
-isfinite = _vectors(_finite)
-where = _vectors(lambda condition, a, b: condition.choose(a, b))
-maximum = _vectors(_maximum)
-minimum = _vectors(_minimum)
-exceeds = _vectors(_exceeds)
-relu = _vectors(lambda x: (x < 0).choose(0, x) if x.dtype.kind != "u" else x)
-clip = _vectors(lambda x, least, most: _minimum(_maximum(x, least), most))
+equal = _Vectors(lambda a, b: a.equals(b))
+not_equal = _Vectors(lambda a, b: a.differs(b))
+less = _Vectors(lambda a, b: a < b)
+less_equal = _Vectors(lambda a, b: a <= b)
+greater = _Vectors(lambda a, b: a > b)
+greater_equal = _Vectors(lambda a, b: a >= b)
+logical_and = _Vectors(lambda a, b: _truth(a) & _truth(b))
+logical_or = _Vectors(lambda a, b: _truth(a) | _truth(b))
+logical_xor = _Vectors(lambda a, b: _truth(a) ^ _truth(b))
+logical_not = _Vectors(lambda x: ~_truth(x))
+isnan = _Vectors(_never)
+isinf = _Vectors(lambda x: formulas.absolute(x).equals(math.inf) if x.floating else _never(x))
+isfinite = _Vectors(_finite)
+where = _Vectors(lambda condition, a, b: condition.choose(a, b))
+maximum = _Vectors(_maximum)
+minimum = _Vectors(_minimum)
+exceeds = _Vectors(_exceeds)
+relu = _Vectors(lambda x: (x < 0).choose(0, x) if x.dtype.kind != "u" else x)
+clip = _Vectors(lambda x, least, most: _minimum(_maximum(x, least), most))
 
 
 def cast(source: np.dtype, target: np.dtype) -> Any:
@@ -205,19 +227,19 @@ def _cast(x: Lanes, target: np.dtype) -> Lanes:
 
 
 # --- functions --------------------------------------------------------------------------------
-exp = _vectors(formulas.exp)
-expm1 = _vectors(formulas.expm1)
-tanh = _vectors(formulas.tanh)
-sigmoid = _vectors(formulas.sigmoid)
-log = _vectors(formulas.log)
-log1p = _vectors(formulas.log1p)
-softplus = _vectors(formulas.softplus)
-logaddexp = _vectors(formulas.logaddexp)
-sigmoid_cross_entropy = _vectors(formulas.sigmoid_cross_entropy)
-erf = _vectors(error_function.erf)
-erfc = _vectors(error_function.erfc)
-normal_cdf = _vectors(error_function.normal_cdf)
-normal_density = _vectors(error_function.normal_density)
+exp = _Vectors(formulas.exp)
+expm1 = _Vectors(formulas.expm1)
+tanh = _Vectors(formulas.tanh)
+sigmoid = _Vectors(formulas.sigmoid)
+log = _Vectors(formulas.log)
+log1p = _Vectors(formulas.log1p)
+softplus = _Vectors(formulas.softplus)
+logaddexp = _Vectors(formulas.logaddexp)
+sigmoid_cross_entropy = _Vectors(formulas.sigmoid_cross_entropy)
+erf = _Vectors(error_function.erf)
+erfc = _Vectors(error_function.erfc)
+normal_cdf = _Vectors(error_function.normal_cdf)
+normal_density = _Vectors(error_function.normal_density)
 log2 = _numbers(formulas.library("log2"))
 log10 = _numbers(formulas.library("log10"))
 hypot = _numbers(formulas.library("hypot"))

@@ -28,8 +28,9 @@ def cluster() -> Any:
     """``[segments, block, rows, → rows, fills, → fills, registers, arrays, → register memory,
     → slots, → segments, part, parts]``: the part of a cluster's blocks, row by row.
 
-    A row is (mode, kernel, target, a, b, c); a fill (kernel, register); a segment (entries, the
-    address of each number, then address and bytes an entry of each array).
+    A row is (mode, kernel, target, a, b, c); a fill (kernel, register), or (0, slot) where the slot
+    is to hold the address of the number; a segment (entries, the address of each number, then
+    address and bytes an entry of each array).
     """
 
     def kernel(p: int) -> None:
@@ -59,6 +60,9 @@ def cluster() -> Any:
             filled, short = min(size, block), held
             for f in range(fill_count):
                 number = segment[at + 1 + f]
+                if fills[2 * f] == 0:
+                    slots[fills[2 * f + 1]] = number
+                    continue
                 # Weights of one layer after another are multiplied by the same learning rate.
                 if filled > held or number != segment[at - width + 1 + f]:
                     call5(fills[2 * f], slots[fills[2 * f + 1]], number, 0, 0, filled)
@@ -78,6 +82,8 @@ def cluster() -> Any:
                               slots[rows[r + 4]], slots[rows[r + 5]], n)  # fmt: skip
                     elif mode == 3:
                         call5(function, rows[r + 3], slots[rows[r + 4]], 0, 0, n)
+                    elif mode == 4:
+                        call5(function, q[9], 0, 0, 0, n)
                     else:
                         call5(function, slots[rows[r + 2]], rows[r + 3], start, rows[r + 5], n)
 

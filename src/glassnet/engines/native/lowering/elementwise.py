@@ -47,6 +47,11 @@ Left out on purpose: integers to a power, where a negative exponent raises; chec
 raise as well; float16; operands of several dtypes.
 """
 COPIES = (r.Identity, r.StopGradient)
+ONE_BY_ONE = frozenset(
+    {"arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "cos", "cosh",
+     "floor_divide", "hypot", "log10", "log2", "mod", "sin", "sinh", "tan"}
+)  # fmt: skip
+"""The kernels that work on one number at a time, as does ``power`` on float64."""
 
 
 def code(dtype: np.dtype) -> str:
@@ -57,6 +62,12 @@ def code(dtype: np.dtype) -> str:
 def finite_kernel(dtype: np.dtype) -> str:
     """Return the kernel that sets a flag where an entry is not finite."""
     return f"elementwise.finite:{code(dtype)}"
+
+
+def works_on_vectors(kernel: str) -> bool:
+    """Whether a kernel's formula is one on vectors: several such can be one loop."""
+    name, *codes = kernel.removeprefix("elementwise.").split(":")
+    return name not in ONE_BY_ONE and (name, codes[0]) != ("power", "f8")
 
 
 def constants(op: Op) -> tuple[float, ...]:
