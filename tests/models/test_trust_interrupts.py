@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from at_once import in_threads
 
 import glassnet as gn
 from glassnet import layers
@@ -179,27 +180,6 @@ def test_a_layer_that_does_not_fit_is_not_added() -> None:
 
 
 # --- threads ----------------------------------------------------------------------------------
-def in_threads(*works: Callable[[], object]) -> None:
-    """Run all at once; raise what one of them raises."""
-    errors: list[BaseException] = []
-    start = threading.Barrier(len(works))
-
-    def run(work: Callable[[], object]) -> None:
-        try:
-            start.wait()
-            work()
-        except BaseException as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=run, args=(work,)) for work in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if errors:
-        raise errors[0]
-
-
 def predictions_at_once(model: gn.Model) -> list[np.ndarray]:
     found: list[np.ndarray] = []
 

@@ -43,10 +43,8 @@ class NativeEpochs:
     session's; what the model holds is whole at any time, the state after some step.
     """
 
-    def __init__(
-        self, model: Model, session: Session, source: ArraySource, names: list[str]
-    ) -> None:
-        self.model, self._session, self._source, self._names = model, session, source, names
+    def __init__(self, model: Model, session: Session, names: list[str]) -> None:
+        self.model, self._session, self._names = model, session, names
         self._queue: deque[dict[str, Any]] = deque()
         self._begun = 0  # batches made of an epoch that Python is to finish
         self._budget = Budget(1 if session.asks else FIRST_BUDGET)
@@ -212,7 +210,7 @@ def native_epochs(
         session.release()
         raise
     names = list(model.metrics_names) if len(session.results) else []
-    return NativeEpochs(model, session, source, names)
+    return NativeEpochs(model, session, names)
 
 
 def evaluated(

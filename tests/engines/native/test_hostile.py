@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from at_once import in_threads
 
 pytest.importorskip("numba", reason="the native engine needs Numba")
 
@@ -420,27 +421,6 @@ def test_a_keyboard_interrupt_ends_a_script() -> None:
 
 
 # --- threads ----------------------------------------------------------------------------------
-def in_threads(works: list[Callable[[], object]]) -> None:
-    errors: list[BaseException] = []
-    start = threading.Barrier(len(works))
-
-    def run(work: Callable[[], object]) -> None:
-        try:
-            start.wait()
-            work()
-        except BaseException as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=run, args=(work,)) for work in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-        assert not thread.is_alive()
-    if errors:
-        raise errors[0]
-
-
 @pytest.mark.parametrize("sizes", [[64] * 8, [1, 3, 7, 16, 32, 33, 64, 1]])
 @pytest.mark.parametrize("threads", [1, 3])
 def test_threads_predict_together(
@@ -456,7 +436,7 @@ def test_threads_predict_together(
             found = model.predict(X[:size], batch_size=64, verbose=0)
             np.testing.assert_array_equal(found, expected[size])
 
-    in_threads([lambda n=n: predict(n) for n in sizes])  # type: ignore[misc]
+    in_threads(*(lambda n=n: predict(n) for n in sizes))
 
 
 @pytest.mark.parametrize("threads", [1, 3])
@@ -490,7 +470,7 @@ def test_threads_predict_while_another_trains(threads: int, request: pytest.Fixt
             seen.add(found)
             model.predict(X[:size], verbose=0)
 
-    in_threads([train, *(lambda n=n: predict(n) for n in range(1, 9))])  # type: ignore[misc]
+    in_threads(train, *(lambda n=n: predict(n) for n in range(1, 9)))
     assert state(model) == state(alone)
     assert len(seen) > 3
     assert seen <= whole
@@ -505,9 +485,9 @@ def test_threads_train_and_evaluate_one_model() -> None:
         lambda: model.evaluate(X, Y, batch_size=8, verbose=0) for _ in range(3)
     ]
     for _ in range(5):
-        in_threads(works)
+        in_threads(*works)
     assert model.evaluate(X, Y, verbose=0) == pytest.approx(expected)
-    in_threads([lambda: model.fit(X, Y, batch_size=8, epochs=40, verbose=0) for _ in range(3)])
+    in_threads(*[lambda: model.fit(X, Y, batch_size=8, epochs=40, verbose=0)] * 3)
     model.fit(X, Y, batch_size=8, epochs=2, verbose=0)
     assert np.isfinite(model.get_weights()[0]).all()
 
@@ -529,7 +509,7 @@ def test_an_evaluation_does_not_undo_what_another_thread_trains() -> None:
         while not done.is_set():
             model.evaluate(X, Y, batch_size=8, verbose=0)
 
-    in_threads([train, evaluate])
+    in_threads(train, evaluate)
     assert state(model) == state(alone)
 
 
@@ -553,7 +533,7 @@ def test_blas_is_as_it_was(crews: None) -> None:
         pytest.skip("no switch for the threads of this BLAS is known")
     before = switch.get()
     model = network()
-    in_threads([lambda: model.predict(X, verbose=0) for _ in range(8)])
+    in_threads(*[lambda: model.predict(X, verbose=0)] * 8)
     with pytest.raises(ZeroDivisionError), blas.single_threaded():
         raise ZeroDivisionError
     assert switch.get() == before

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from trials import tried
 
 import glassnet.engines.native.lowering.softmax  # noqa: F401
 from glassnet.engines.native.lowering.base import SLICES
@@ -14,11 +15,7 @@ RNG = np.random.default_rng(5)
 
 
 def check(op, *arrays):
-    with np.errstate(all="ignore"):
-        expected = np.asarray(op.value(np, *arrays))
-    found = run_op(op, *arrays)
-    assert found is not None, f"{op} was refused"
-    assert (found.shape, found.dtype) == (expected.shape, expected.dtype)
+    found, expected = tried(op, *arrays)
     if expected.dtype.kind == "f":
         single = expected.dtype == np.float32
         rtol, atol = (3e-6, 1e-6) if single else (1e-13, 1e-14)

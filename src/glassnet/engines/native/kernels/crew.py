@@ -33,7 +33,6 @@ PATIENCE = 50_000
 NAP = 20
 """Microseconds. The core that a sleeper leaves free takes over the thread it waits for, if another
 process keeps that from running."""
-MANY = 1 << 15
 
 
 @njit

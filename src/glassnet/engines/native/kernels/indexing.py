@@ -5,10 +5,38 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numba import njit
 
 from glassnet.engines.native.kernels.primitives import view, words
 
 ARGUMENTS = 1
+
+
+@njit
+def _counted(index: int, size: int) -> int:
+    """Return an index counted from the start; -1 where it is out of range."""
+    index += size if index < 0 else 0
+    return index if 0 <= index < size else -1
+
+
+def _row(L: np.dtype) -> Any:
+    """``row(words, table, o, c)``: the address of a row of a table; 0 where there is no such row.
+
+    The words are those of ``pick``: the row of the c-th indices, in the o-th of the leading parts.
+    """
+
+    @njit
+    def row(p: int, table: int, o: int, c: int) -> int:
+        q = words(p)
+        place = table + o * q[5]
+        for a in range(7, 7 + 3 * q[6], 3):
+            index = _counted(np.int64(view(q[a], q[3], L)[c]), q[a + 1])
+            if index < 0:
+                return 0
+            place += index * q[a + 2]
+        return place
+
+    return row
 
 
 def one_hot(L: np.dtype, D: np.dtype) -> Any:
@@ -37,24 +65,19 @@ def pick(T: np.dtype, L: np.dtype) -> Any:
     axes there are ``count`` indices, the axis's size and its stride. out is row-major
     (lead, count, tail). Negative indices count from the end; one out of range gives NaN.
     """
-    size, nan = T.itemsize, T.type(np.nan)
+    size, nan, row = T.itemsize, T.type(np.nan), _row(L)
 
     def kernel(p: int) -> None:
         q = words(p)
         count, tail, out = q[3], q[4], q[0]
         for o in range(q[2]):
             for c in range(count):
-                place, known = q[1] + o * q[5], True
-                for a in range(7, 7 + 3 * q[6], 3):
-                    index, limit = np.int64(view(q[a], count, L)[c]), q[a + 1]
-                    index += limit if index < 0 else 0
-                    known = known and 0 <= index < limit
-                    place += index * q[a + 2]
+                place = row(p, q[1], o, c)
                 to = view(out, tail, T)
-                if known:
-                    row = view(place, tail, T)
+                if place:
+                    source = view(place, tail, T)
                     for j in range(tail):
-                        to[j] = row[j]
+                        to[j] = source[j]
                 else:
                     for j in range(tail):
                         to[j] = nan
@@ -69,24 +92,19 @@ def add_at(T: np.dtype, L: np.dtype) -> Any:
     Adds the rows of the input, row-major (lead, count, tail), to the rows of out that the indices
     name, one after another; ``pick`` reversed. Rows with an index out of range are left out.
     """
-    size = T.itemsize
+    size, row = T.itemsize, _row(L)
 
     def kernel(p: int) -> None:
         q = words(p)
-        count, tail, source = q[3], q[4], q[1]
+        count, tail, place = q[3], q[4], q[1]
         for o in range(q[2]):
             for c in range(count):
-                place, known = q[0] + o * q[5], True
-                for a in range(7, 7 + 3 * q[6], 3):
-                    index, limit = np.int64(view(q[a], count, L)[c]), q[a + 1]
-                    index += limit if index < 0 else 0
-                    known = known and 0 <= index < limit
-                    place += index * q[a + 2]
-                if known:
-                    to, row = view(place, tail, T), view(source, tail, T)
+                to = row(p, q[0], o, c)
+                if to:
+                    total, source = view(to, tail, T), view(place, tail, T)
                     for j in range(tail):
-                        to[j] += row[j]
-                source += tail * size
+                        total[j] += source[j]
+                place += tail * size
 
     return kernel
 
@@ -109,10 +127,8 @@ def pick_along(T: np.dtype, L: np.dtype) -> Any:
         for o in range(outer):
             for _ in range(count):
                 for i in range(inner):
-                    index = np.int64(indices[at])
-                    index += limit if index < 0 else 0
-                    known = 0 <= index < limit
-                    to[at] = source[(o * limit + index) * inner + i] if known else nan
+                    index = _counted(np.int64(indices[at]), limit)
+                    to[at] = source[(o * limit + index) * inner + i] if index >= 0 else nan
                     at += 1
 
     return kernel
@@ -135,9 +151,8 @@ def add_along(T: np.dtype, L: np.dtype) -> Any:
         for o in range(outer):
             for _ in range(count):
                 for i in range(inner):
-                    index = np.int64(indices[at])
-                    index += limit if index < 0 else 0
-                    if 0 <= index < limit:
+                    index = _counted(np.int64(indices[at]), limit)
+                    if index >= 0:
                         to[(o * limit + index) * inner + i] += source[at]
                     at += 1
 

@@ -1,4 +1,4 @@
-"""Kernels that move entries about: copies of any strides, rows picked by number, fills."""
+"""Kernels that move entries about: copies of any strides, fills, sums."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _plane(T: np.dtype) -> Any:
 
     Where the entries of a row lie apart, tiles keep to the memory that the cache has.
     """
-    size, line = T.itemsize, _line(T, T)
+    size, line = T.itemsize, _line(T)
 
     @njit
     def plane(to: int, place: int, m: int, n: int, c: int, a: int, d: int, b: int) -> None:
@@ -87,29 +87,29 @@ def _plane(T: np.dtype) -> Any:
     return plane
 
 
-def _line(S: np.dtype, D: np.dtype) -> Any:
-    """``line(to, from, n, to's step, from's step)``: copy n entries, cast from S to D."""
+def _line(T: np.dtype) -> Any:
+    """``line(to, from, n, to's step, from's step)``: copy n entries."""
 
     def write(builder: Any, to: Any, place: Any, n: Any, to_step: Any, step: Any) -> None:
         beside = builder.and_(
-            builder.icmp_signed("==", to_step, WORD(D.itemsize)),
-            builder.icmp_signed("==", step, WORD(S.itemsize)),
+            builder.icmp_signed("==", to_step, WORD(T.itemsize)),
+            builder.icmp_signed("==", step, WORD(T.itemsize)),
         )
         with builder.if_else(beside) as (then, otherwise):
             with then:
-                target, source = Array(builder, to, D), Array(builder, place, S)
-                sweep(builder, n, [source], lambda x: [x.to(D)], write=target)
+                target, source = Array(builder, to, T), Array(builder, place, T)
+                sweep(builder, n, [source], lambda x: [x], write=target)
             with otherwise:
 
                 def one(i: Any, held: Any) -> Any:
-                    there = Array(builder, builder.add(place, builder.mul(i, step)), S)
-                    here = Array(builder, builder.add(to, builder.mul(i, to_step)), D)
-                    here.store(there.load(WORD(0), 1).to(D), WORD(0))
+                    there = Array(builder, builder.add(place, builder.mul(i, step)), T)
+                    here = Array(builder, builder.add(to, builder.mul(i, to_step)), T)
+                    here.store(there.load(WORD(0), 1), WORD(0))
                     return held
 
                 loop(builder, WORD(0), n, WORD(1), [], one)
 
-    return apart(f"line.{S.str[1:]}.{D.str[1:]}", write, 5)
+    return apart(f"line.{T.str[1:]}", write, 5)
 
 
 def fill(T: np.dtype) -> Any:
@@ -138,19 +138,6 @@ def zero() -> Any:
     return kernel
 
 
-def copy_bytes() -> Any:
-    """``[out, in, nbytes]``: bytes as they are."""
-
-    def kernel(p: int) -> None:
-        q = words(p)
-        n = q[2]
-        to, source = view(q[0], n, np.uint8), view(q[1], n, np.uint8)
-        for j in range(n):
-            to[j] = source[j]
-
-    return kernel
-
-
 def accumulate(T: np.dtype) -> Any:
     """``[out, in, n]``: out += in."""
 
@@ -160,25 +147,6 @@ def accumulate(T: np.dtype) -> Any:
         to, source = view(q[0], n, T), view(q[1], n, T)
         for j in range(n):
             to[j] += source[j]
-
-    return kernel
-
-
-def gather(S: np.dtype, D: np.dtype) -> Any:
-    """``[out, source, row numbers, count, entries a row]``: the rows with these numbers.
-
-    The source is row-major; out holds the rows one after another, cast from S to D. The numbers
-    are 64-bit integers and must be in range.
-    """
-    by_out, by_source, line = D.itemsize, S.itemsize, _line(S, D)
-
-    def kernel(p: int) -> None:
-        q = words(p)
-        count, n, out = q[3], q[4], q[0]
-        numbers = view(q[2], count, np.int64)
-        for i in range(count):
-            line(out, q[1] + numbers[i] * n * by_source, n, by_out, by_source)
-            out += n * by_out
 
     return kernel
 
