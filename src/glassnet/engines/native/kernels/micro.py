@@ -47,6 +47,21 @@ class Tile:
         return self.vectors * self.lanes
 
 
+def written(count: int, write: Callable[..., None]) -> Any:
+    """Return a function of ``count`` integers for kernels; ``write(builder, …)`` writes it."""
+
+    @intrinsic
+    def function(typingctx: Any, first: Any, *rest: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+            taken = [builder.extract_value(given[1], i) for i in range(count - 1)]
+            write(builder, given[0], *taken)
+            return context.get_dummy_value()
+
+        return types.void(types.int64, types.StarArgTuple([types.int64] * (count - 1))), generate
+
+    return function
+
+
 def multiplier(tile: Tile) -> Any:
     """Return ``multiply(a, a_row, a_step, b, b_step, k, tail, tail_k, rows, …)``, in IR.
 
@@ -56,21 +71,87 @@ def multiplier(tile: Tile) -> Any:
     vectors of B are read, so columns behind the last one must be readable, whatever they hold.
     """
 
-    @intrinsic
-    def multiply(typingctx: Any, first: Any, *rest: Any) -> Any:
-        def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-            taken = [builder.extract_value(given[1], i) for i in range(ARGUMENTS - 1)]
-            _Writer(builder, tile).write(given[0], *taken)
-            return context.get_dummy_value()
-
-        return types.void(
-            types.int64, types.StarArgTuple([types.int64] * (ARGUMENTS - 1))
-        ), generate
-
-    return multiply
+    return written(ARGUMENTS, lambda builder, *given: _Writer(builder, tile).write(*given))
 
 
-class _Writer(Vectors):
+class Loops(Vectors):
+    """Writes loops and branches whose state is vectors in registers."""
+
+    def repeat(
+        self, count: Any, moving: list[Any], sums: list[Any], step: Callable[..., Any]
+    ) -> tuple[list[Any], list[Any]]:
+        """Write a loop whose state is addresses and sums; ``step`` returns the next of both."""
+        builder, ends = self.builder, 1 + len(moving)
+        one = hide(builder, WORD(1))
+        before = builder.block
+        head = builder.append_basic_block("head")
+        body = builder.append_basic_block("body")
+        after = builder.append_basic_block("after")
+        builder.branch(head)
+        builder.position_at_end(head)
+        state = [count, *moving, *sums]
+        phis = [builder.phi(value.type) for value in state]
+        for phi, value in zip(phis, state, strict=True):
+            phi.add_incoming(value, before)
+        builder.cbranch(builder.icmp_signed(">", phis[0], WORD(0)), body, after)
+        builder.position_at_end(body)
+        moved, made = step(phis[1:ends], phis[ends:])
+        following = [builder.sub(phis[0], one), *moved, *made]
+        for phi, value in zip(phis, following, strict=True):
+            phi.add_incoming(value, builder.block)
+        builder.branch(head)
+        builder.position_at_end(after)
+        return list(phis[1:ends]), list(phis[ends:])
+
+    def where(self, flag: Any, values: list[Any], write: Callable[[], list[Any]]) -> list[Any]:
+        """Return what ``write`` makes where the flag is not 0, else the values."""
+        builder = self.builder
+        before = builder.block
+        with builder.if_then(builder.icmp_signed("!=", flag, WORD(0))):
+            made = write()
+            last = builder.block
+        phis = [builder.phi(value.type) for value in values]
+        for phi, value, new in zip(phis, values, made, strict=True):
+            phi.add_incoming(value, before)
+            phi.add_incoming(new, last)
+        return phis
+
+    def fused(self, x: Any, y: Any, z: Any) -> Any:
+        """Return x·y + z, in one instruction where the machine has it."""
+        kind = ir.FunctionType(self.vector, [self.vector] * 3)
+        return self.builder.call(self.function("fmuladd", kind), [x, y, z])
+
+    def finish(
+        self, sums: list[Any], starts: list[Any], masks: list[Any], accumulate: Any, bias: Any
+    ) -> None:
+        """Add the bias, add what rows of C hold, store; all loads come before the first store.
+
+        Of each row, which begins at one of ``starts``, there are as many vectors as masks.
+        """
+        builder, wide = self.builder, len(masks)
+        pitch = self.lanes * self.size
+
+        def places(start: Any) -> list[tuple[Any, Any]]:
+            return [(builder.add(start, WORD(v * pitch)), mask) for v, mask in enumerate(masks)]
+
+        outs = [place for start in starts for place in places(start)]
+
+        def with_bias() -> list[Any]:
+            row = [self.load_some(*place) for place in places(bias)]
+            return [builder.fadd(now, row[i % wide]) for i, now in enumerate(sums)]
+
+        sums = self.where(bias, sums, with_bias)
+
+        def with_old() -> list[Any]:
+            old = [self.load_some(*place) for place in outs]
+            return [builder.fadd(x, now) for x, now in zip(old, sums, strict=True)]
+
+        sums = self.where(accumulate, sums, with_old)
+        for place, now in zip(outs, sums, strict=True):
+            self.store(now, *place)
+
+
+class _Writer(Loops):
     """Writes the instructions of a tile."""
 
     def __init__(self, builder: Any, tile: Tile) -> None:
@@ -102,10 +183,10 @@ class _Writer(Vectors):
         whole = builder.icmp_signed("==", columns, WORD(tile.columns))
         with builder.if_else(whole, likely=True) as (full, part):
             with full:
-                self.finish(sums, outs, accumulate, bias, None)
+                self.finish(sums, outs, [None] * tile.vectors, accumulate, bias)
             with part:
                 masks = [self.mask(columns, v * tile.lanes) for v in range(tile.vectors)]
-                self.finish(sums, outs, accumulate, bias, masks)
+                self.finish(sums, outs, masks, accumulate, bias)
 
     # --- sums -----------------------------------------------------------------------------------
     def loop(
@@ -114,11 +195,13 @@ class _Writer(Vectors):
     ) -> tuple[Any, Any, list[Any]]:  # fmt: skip
         """Add ``count`` terms to the sums; return where A and B go on."""
 
-        def step(left: Any, right: Any, now: list[Any]) -> tuple[Any, Any, list[Any]]:
+        def step(moving: list[Any], now: list[Any]) -> tuple[list[Any], list[Any]]:
+            left, right = moving
             now = self.terms(left, offsets, right, now)
-            return self.builder.add(left, a_step), self.builder.add(right, b_step), now
+            return [self.builder.add(left, a_step), self.builder.add(right, b_step)], now
 
-        return self.repeat(count, a, b, sums, step)
+        (a, b), sums = self.repeat(count, [a, b], sums, step)
+        return a, b, sums
 
     def chained(
         self, a: Any, offsets: list[Any], a_step: Any, b: Any, b_step: Any, turns: Any,
@@ -127,45 +210,20 @@ class _Writer(Vectors):
         """The same, ``chains`` terms a turn, each to sums of its own, which are joined at last."""
         chains, own = self.tile.chains, len(sums)
 
-        def step(left: Any, right: Any, now: list[Any]) -> tuple[Any, Any, list[Any]]:
+        def step(moving: list[Any], now: list[Any]) -> tuple[list[Any], list[Any]]:
+            left, right = moving
             made: list[Any] = []
             for i in range(chains):
                 made += self.terms(left, offsets, right, now[i * own : (i + 1) * own])
                 left, right = self.builder.add(left, a_step), self.builder.add(right, b_step)
-            return left, right, made
+            return [left, right], made
 
-        a, b, parts = self.repeat(turns, a, b, sums * chains, step)
+        (a, b), parts = self.repeat(turns, [a, b], sums * chains, step)
         while len(parts) > own:
             half = len(parts) // 2
             pairs = zip(parts[:half], parts[half:], strict=True)
             parts = [self.builder.fadd(x, y) for x, y in pairs]
         return a, b, parts
-
-    def repeat(
-        self, count: Any, a: Any, b: Any, sums: list[Any], step: Callable[..., Any]
-    ) -> tuple[Any, Any, list[Any]]:
-        """Write a loop whose state is two addresses and the sums, all in registers."""
-        builder = self.builder
-        one = hide(builder, WORD(1))
-        before = builder.block
-        head = builder.append_basic_block("head")
-        body = builder.append_basic_block("body")
-        after = builder.append_basic_block("after")
-        builder.branch(head)
-        builder.position_at_end(head)
-        state = [count, a, b, *sums]
-        phis = [builder.phi(value.type) for value in state]
-        for phi, value in zip(phis, state, strict=True):
-            phi.add_incoming(value, before)
-        left, at_a, at_b = phis[:3]
-        builder.cbranch(builder.icmp_signed(">", left, WORD(0)), body, after)
-        builder.position_at_end(body)
-        next_a, next_b, made = step(at_a, at_b, phis[3:])
-        for phi, value in zip(phis, [builder.sub(left, one), next_a, next_b, *made], strict=True):
-            phi.add_incoming(value, builder.block)
-        builder.branch(head)
-        builder.position_at_end(after)
-        return at_a, at_b, list(phis[3:])
 
     def terms(self, a: Any, offsets: list[Any], b: Any, sums: list[Any]) -> list[Any]:
         """Return the sums with one term more: a column of A times a row of B."""
@@ -173,47 +231,7 @@ class _Writer(Vectors):
         pitch = tile.lanes * tile.size
         right = [self.load(builder.add(b, WORD(v * pitch))) for v in range(tile.vectors)]
         left = [self.spread(self.load(builder.add(a, offset), self.scalar)) for offset in offsets]
-        kind = ir.FunctionType(self.vector, [self.vector] * 3)
-        fma = self.function("fmuladd", kind)
         return [
-            builder.call(fma, [left[r], right[v], now])
+            self.fused(left[r], right[v], now)
             for (r, v), now in zip(self.places, sums, strict=True)
         ]
-
-    # --- what comes behind the sums -------------------------------------------------------------
-    def finish(
-        self, sums: list[Any], outs: list[Any], accumulate: Any, bias: Any, masks: Any
-    ) -> None:
-        """Add the bias, add what C holds, store; all loads come before the first store."""
-        pitch = self.tile.lanes * self.tile.size
-
-        def place(start: Any, v: int) -> tuple[Any, Any]:
-            return self.builder.add(start, WORD(v * pitch)), masks and masks[v]
-
-        def with_bias() -> list[Any]:
-            row = [self.load_some(*place(bias, v)) for v in range(self.tile.vectors)]
-            pairs = zip(self.places, sums, strict=True)
-            return [self.builder.fadd(now, row[v]) for (_, v), now in pairs]
-
-        sums = self.where(bias, sums, with_bias)
-
-        def with_old() -> list[Any]:
-            old = [self.load_some(*place(outs[r], v)) for r, v in self.places]
-            return [self.builder.fadd(x, now) for x, now in zip(old, sums, strict=True)]
-
-        sums = self.where(accumulate, sums, with_old)
-        for (r, v), now in zip(self.places, sums, strict=True):
-            self.store(now, *place(outs[r], v))
-
-    def where(self, flag: Any, values: list[Any], write: Callable[[], list[Any]]) -> list[Any]:
-        """Return what ``write`` makes where the flag is not 0, else the values."""
-        builder = self.builder
-        before = builder.block
-        with builder.if_then(builder.icmp_signed("!=", flag, WORD(0))):
-            made = write()
-            last = builder.block
-        phis = [builder.phi(self.vector) for _ in values]
-        for phi, value, new in zip(phis, values, made, strict=True):
-            phi.add_incoming(value, before)
-            phi.add_incoming(new, last)
-        return phis

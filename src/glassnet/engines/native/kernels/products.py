@@ -24,12 +24,22 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from glassnet.engines.native.kernels.dots import by_dots, height
 from glassnet.engines.native.kernels.micro import Tile, multiplier
 from glassnet.engines.native.kernels.packing import transposer
+from glassnet.engines.native.kernels.pairs import (
+    by_rows,
+    by_terms,
+    height_of_terms,
+    width,
+)
 from glassnet.engines.native.kernels.primitives import cells, numba_type, word
 from glassnet.engines.native.kernels.vectors import hidden, lanes_of, registers
 
 ARGUMENTS = 1
+
+DEPTH = 512
+"""The terms of a sum that are added in registers, before they go to what C holds."""
 
 
 @njit
@@ -140,6 +150,97 @@ def _packer(T: np.dtype) -> Any:
                 i += one
 
     return pack
+
+
+# --- of few columns -------------------------------------------------------------------------------
+def paired(T: np.dtype) -> Any:
+    """Two terms at a time: columns of A lie side by side, and those of B, of which are not few."""
+    size, rows, columns = T.itemsize, height_of_terms(), width(T.itemsize)
+    multiply = by_terms(size)
+
+    def kernel(p: int) -> None:
+        m, k, n = word(p, 3), word(p, 4), word(p, 5)
+        a_row, b_row, c_row = word(p, 6), word(p, 8), word(p, 10)
+        for piece in range(word(p, 17)):
+            a, b, c = places(p, piece)
+            for s in range(0, k, DEPTH):
+                accumulate, bias = word(p, 11) | s, 0 if s else word(p, 12)
+                for j in range(0, n * size, columns * size):
+                    for i in range(0, m, rows):
+                        multiply(
+                            a + i * a_row + s * size, a_row, b + s * b_row + j, b_row,
+                            min(k - s, DEPTH), min(m - i, rows), c + i * c_row + j, c_row,
+                            min(n - j // size, columns), accumulate, bias + j if bias else 0,
+                        )  # fmt: skip
+
+    return kernel
+
+
+def paired_rows(T: np.dtype) -> Any:
+    """Two rows at a time: rows of A lie side by side. Word 13 is room for its last columns."""
+    size, rows, columns = T.itemsize, lanes_of(T.itemsize), width(T.itemsize)
+    multiply = by_rows(size)
+    get, put = cells(T)
+
+    def kernel(p: int) -> None:
+        m, k, n, room = word(p, 3), word(p, 4), word(p, 5), word(p, 13)
+        a_step, b_row, c_row = word(p, 7), word(p, 8), word(p, 10)
+        for piece in range(word(p, 17)):
+            a, b, c = places(p, piece)
+            for s in range(0, k, DEPTH):
+                accumulate, bias = word(p, 11) | s, 0 if s else word(p, 12)
+                depth, left, step, i = min(k - s, DEPTH), a + s * a_step, a_step, 0
+                while i < m:
+                    if m - i < rows:
+                        # The last rows, and the very last one again, as wide as a vector.
+                        to, one, t = room, hidden(1), 0
+                        while t < depth:
+                            r = 0
+                            while r < rows:
+                                put(to, get(left + min(i + r, m - 1) * size + t * a_step))
+                                to += size
+                                r += one
+                            t += one
+                        left, step = room - i * size, rows * size
+                    for j in range(0, n * size, columns * size):
+                        multiply(
+                            left + i * size, step, b + s * b_row + j, b_row,
+                            depth, min(m - i, rows), c + i * c_row + j, c_row,
+                            min(n - j // size, columns), accumulate, bias + j if bias else 0,
+                        )  # fmt: skip
+                    i += rows
+
+    return kernel
+
+
+def dots(T: np.dtype) -> Any:
+    """Terms side by side in A; word 13 is room for a column of B, unless it is so in B as well."""
+    size, rows = T.itemsize, height(T.itemsize)
+    multiply = by_dots(size)
+    get, put = cells(T)
+
+    def kernel(p: int) -> None:
+        m, k, n, room = word(p, 3), word(p, 4), word(p, 5), word(p, 13)
+        a_row, b_row, b_step, c_row = word(p, 6), word(p, 8), word(p, 9), word(p, 10)
+        accumulate, bias = word(p, 11), word(p, 12)
+        for piece in range(word(p, 17)):
+            a, b, c = places(p, piece)
+            for j in range(n):
+                column = b + j * b_step
+                if b_row != size:
+                    at, to, end, one = column, room, room + k * size, hidden(size)
+                    while to < end:
+                        put(to, get(at))
+                        at += b_row
+                        to += one
+                    column = room
+                for i in range(0, m, rows):
+                    multiply(
+                        a + i * a_row, a_row, column, k, min(m - i, rows),
+                        c + i * c_row + j * size, c_row, accumulate, bias + j * size if bias else 0,
+                    )  # fmt: skip
+
+    return kernel
 
 
 # --- through BLAS ---------------------------------------------------------------------------------
