@@ -11,7 +11,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar
+from math import prod
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -37,6 +38,15 @@ class Sample:
     op: Op
     inputs: tuple[np.ndarray, ...] = ()
     wrt: tuple[int, ...] | None = None
+
+
+class Work(NamedTuple):
+    """What NumPy does for a value, in numbers from which an engine tells how long it takes."""
+
+    entries: float
+    """As many entries of an addition would take as long, products of matrices aside."""
+    operations: int = 0
+    """Floating-point operations of products of matrices."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +76,10 @@ class Op(ABC):
     """The steps that lead to the derivative, where it is no one-liner: (sentence, LaTeX)."""
     distributions: ClassVar[tuple[int, ...]] = ()
     """The places of inputs that are meant to sum to 1 over the op's axis."""
+    effort: ClassVar[float] = 1.0
+    """What NumPy spends on an entry of the largest array, as against an addition."""
+    calls: ClassVar[int] = 1
+    """What NumPy spends however small the arrays are, as against a call of ``np.add``."""
     view: ClassVar[bool] = False
     """True where the value may share memory with an input, or with what somebody else holds."""
 
@@ -91,6 +105,10 @@ class Op(ABC):
         An engine may call it with ``out`` one of the inputs, where nobody needs that any more.
         """
         return None
+
+    def work(self, out: tuple[int, ...], *inputs: tuple[int, ...]) -> Work:
+        """Return what NumPy does for a value of shape ``out`` from inputs of these shapes."""
+        return Work(0 if self.view else self.effort * max(map(prod, (out, *inputs))))
 
     def vjp(self, g: Tensor, out: Tensor, *inputs: Tensor) -> tuple[Tensor | None, ...]:
         """Return, for each input, the derivative of ``sum(g * out)`` by it, as graph.

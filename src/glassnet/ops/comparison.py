@@ -206,6 +206,8 @@ class Where(Elementwise):
     """``a`` where the condition holds, else ``b``."""
 
     name = "where"
+    effort = 4.0
+    calls = 2
     rules = ("A condition has no derivative", CHOICE_RULE, CHOICE_RULE)
 
     def infer(self, *inputs: Tensor) -> tuple[Shape, np.dtype]:
@@ -242,6 +244,8 @@ class Exceeds(Elementwise):
     """1 where a > b, ½ where a = b, else 0: the derivative of max(a, b) by a."""
 
     name = "exceeds"
+    effort = 8.0
+    calls = 3
     differentiable = False
 
     def value(self, xp: Any, a: Any, b: Any) -> Any:
@@ -298,6 +302,7 @@ class Clip(Elementwise):
     """``min(max(x, lower), upper)`` with bounds that are numbers; one pass over the entries."""
 
     name = "clip"
+    calls = 3
     rules = (
         "The derivative passes between the bounds and is cut beyond them; on a bound half of it "
         "passes",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from glassnet.formulas import (
 )
 from glassnet.formulas.entries import EINSUM
 from glassnet.graph.dimension import Shape, Size, display, product
-from glassnet.graph.op import Op, Sample
+from glassnet.graph.op import Op, Sample, Work
 from glassnet.graph.recording import record
 from glassnet.graph.tensor import Tensor, implements
 from glassnet.ops.elementwise import Grads
@@ -55,6 +56,14 @@ class Einsum(Op):
 
     def value(self, xp: Any, *arrays: Any) -> Any:
         return xp.einsum(self.spec, *arrays, optimize=len(arrays) > 1)
+
+    def work(self, out: tuple[int, ...], *inputs: tuple[int, ...]) -> Work:
+        sizes = {
+            n: s
+            for t, shape in zip(self.terms, inputs, strict=True)
+            for n, s in zip(t, shape, strict=True)
+        }
+        return Work(max(map(prod, (out, *inputs))), 2 * prod(sizes.values()))
 
     def formula(self, node: Tensor, *terms: Term) -> Term:
         if len(terms) == 2:

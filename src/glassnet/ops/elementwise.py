@@ -188,6 +188,7 @@ class Negative(Elementwise):
 
 class Power(Elementwise):
     name = "power"
+    effort = 4.0
     rules = (
         "Power rule: $a^{b}$ has the derivative $b a^{b - 1}$ by $a$",
         "$a^{b}$ has the derivative $a^{b} \\log(a)$ by $b$",
@@ -228,6 +229,7 @@ class Square(Elementwise):
 
 class Sqrt(Elementwise):
     name = "sqrt"
+    effort = 2.5
     rules = (
         "Chain rule through the root: $\\sqrt{x}$ has the derivative $\\frac{1}{2 \\sqrt{x}}$",
     )
@@ -244,6 +246,7 @@ class Sqrt(Elementwise):
 
 class Exp(Elementwise):
     name = "exp"
+    effort = 3.0
     rules = ("Chain rule through $\\exp$, which is its own derivative",)
     ufunc = "exp"
     pitfall = "the exponential of a large number"
@@ -257,6 +260,7 @@ class Exp(Elementwise):
 
 class Log(Elementwise):
     name = "log"
+    effort = 2.5
     rules = ("Chain rule through $\\log$: its derivative is $\\frac{1}{x}$",)
     ufunc = "log"
     pitfall = "the logarithm of 0 or of a negative number"

@@ -102,6 +102,8 @@ class Erf(Elementwise):
     """2/√π ∫₀ˣ e^{-t²} dt, to a few units of the last place."""
 
     name = "erf"
+    effort = 60.0
+    calls = 50
     rules = (
         r"Chain rule through $\operatorname{erf}$: its derivative is "
         r"$\frac{2}{\sqrt{\pi}} \exp(-x^{2})$",
@@ -130,6 +132,8 @@ class Erfc(Elementwise):
     """1 - erf(x), with full relative precision where x is large and it is tiny."""
 
     name = "erfc"
+    effort = 170.0
+    calls = 70
     rules = (
         r"Chain rule through $\operatorname{erfc}$: its derivative is "
         r"$-\frac{2}{\sqrt{\pi}} \exp(-x^{2})$",
@@ -154,6 +158,8 @@ class NormalCdf(Elementwise):
     """Φ(x), with full relative precision where x is far below 0 and it is tiny."""
 
     name = "normal_cdf"
+    effort = 150.0
+    calls = 70
     rules = (r"Chain rule through $\Phi$: its derivative is the density $\phi$",)
 
     def value(self, xp: Any, x: Any) -> Any:
@@ -170,6 +176,8 @@ class NormalDensity(Elementwise):
     """φ(x) = e^{-x²/2} / √(2π)."""
 
     name = "normal_density"
+    effort = 6.0
+    calls = 3
     rules = (r"Chain rule through $\phi$: its derivative is $-x \phi(x)$",)
 
     def value(self, xp: Any, x: Any) -> Any:

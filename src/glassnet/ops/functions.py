@@ -56,6 +56,8 @@ class Relu(Elementwise):
     """max(x, 0); the derivative at 0 is taken as 0."""
 
     name = "relu"
+    effort = 3.0
+    calls = 2
     rules = (
         r"Chain rule through $\operatorname{ReLU}$: its derivative is 1 where the value is above "
         "0, else 0",
@@ -86,6 +88,8 @@ class Sigmoid(Elementwise):
     """
 
     name = "sigmoid"
+    effort = 6.0
+    calls = 3
     rules = (
         r"Chain rule through $\sigma$: with $A = \sigma(Z)$ its derivative is "
         r"$A \odot \left(1 - A\right)$",
@@ -117,6 +121,7 @@ def _sigmoid_exactly(x: Tensor) -> Tensor:
 
 class Tanh(Elementwise):
     name = "tanh"
+    effort = 2.5
     rules = ("Chain rule through $\\tanh$: with $A = \\tanh(Z)$ its derivative is $1 - A^{2}$",)
 
     def value(self, xp: Any, x: Any) -> Any:
@@ -145,6 +150,8 @@ class Softplus(Elementwise):
     """log(1 + eˣ) = max(x, 0) + log(1 + e^{-|x|}), whose exponential never overflows."""
 
     name = "softplus"
+    effort = 11.0
+    calls = 3
     rules = (r"Chain rule through $\operatorname{softplus}$: its derivative is $\sigma(x)$",)
 
     def value(self, xp: Any, x: Any) -> Any:
@@ -167,6 +174,7 @@ class Softplus(Elementwise):
 # --- exponentials and logarithms --------------------------------------------------------------
 class Expm1(Elementwise):
     name = "expm1"
+    effort = 2.5
     rules = (r"Chain rule through $\exp(x) - 1$: its derivative is $\exp(x)$",)
 
     def value(self, xp: Any, x: Any) -> Any:
@@ -188,6 +196,7 @@ class Expm1(Elementwise):
 
 class Log1p(Elementwise):
     name = "log1p"
+    effort = 3.0
     rules = (r"Chain rule through $\log(1 + x)$: its derivative is $\frac{1}{1 + x}$",)
     points = ((-0.5, 3),)
 
@@ -244,6 +253,7 @@ class LogAddExp(Elementwise):
     """log(eᵃ + eᵇ)."""
 
     name = "logaddexp"
+    effort = 60.0
     rules = (
         r"Chain rule through $y = \log(\exp(a) + \exp(b))$: its derivative by $a$ is "
         r"$\exp(a - y)$",
@@ -274,6 +284,7 @@ class Rsqrt(Elementwise):
     """1 / √x."""
 
     name = "rsqrt"
+    effort = 3.5
     rules = (r"Power rule: $y = \frac{1}{\sqrt{x}}$ has the derivative $-\frac{y}{2 x}$",)
     points = ((0.5, 3),)
 
@@ -306,6 +317,7 @@ class Hypot(Elementwise):
     """√(a² + b²), without overflow."""
 
     name = "hypot"
+    effort = 20.0
     rules = (
         r"Chain rule through $y = \sqrt{a^{2} + b^{2}}$: its derivative by $a$ is $\frac{a}{y}$",
         r"Chain rule through $y = \sqrt{a^{2} + b^{2}}$: its derivative by $b$ is $\frac{b}{y}$",

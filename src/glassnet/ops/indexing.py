@@ -134,6 +134,7 @@ class AddAt(Op):
     """Zeros of ``shape`` to which x is added where an index names the entry: pick reversed."""
 
     name = "add_at"
+    effort = 50.0
     rules = ("The derivative is taken from the rows to which was added",)
     shape: Shape = ()
     axes: tuple[int, ...] = (0,)

@@ -11,7 +11,7 @@ import numpy as np
 from glassnet.formulas import Term, matrix_product
 from glassnet.formulas.arranging import product_of_vectors
 from glassnet.graph.dimension import Shape, display, product
-from glassnet.graph.op import Op, Sample
+from glassnet.graph.op import Op, Sample, Work
 from glassnet.graph.recording import record
 from glassnet.graph.slip import Slip
 from glassnet.graph.tensor import Tensor, implements
@@ -46,6 +46,10 @@ class MatMul(Op):
             rows = xp.reshape(a, (prod(a.shape[:-1]), a.shape[-1]))
             return xp.reshape(rows @ b, (*a.shape[:-1], b.shape[-1]))
         return xp.matmul(a, b)
+
+    def work(self, out: tuple[int, ...], *inputs: tuple[int, ...]) -> Work:
+        a, _ = inputs
+        return Work(prod(out), 2 * prod(out) * a[-1])
 
     def formula(self, node: Tensor, a: Term, b: Term) -> Term:
         return product_of_vectors(a, b) or matrix_product(a, b)

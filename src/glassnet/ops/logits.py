@@ -122,6 +122,8 @@ class SigmoidCrossEntropy(Elementwise):
     """-t log σ(x) - (1 - t) log(1 - σ(x)) = log(1 + eˣ) - t x, for logits x and targets t."""
 
     name = "sigmoid_cross_entropy"
+    effort = 12.0
+    calls = 4
     lesson = SIGMOID_LESSON
     rules = (
         r"Cross-entropy of $\sigma(Z)$ and the target: the derivative by the logit is "
@@ -167,6 +169,8 @@ class SoftmaxCrossEntropy(Op):
     """-Σ t log softmax(x) over ``axis``, for logits x and a target distribution t."""
 
     name = "softmax_cross_entropy"
+    effort = 12.0
+    calls = 25
     distributions = (1,)
     lesson = SOFTMAX_LESSON
     rules = (
@@ -218,6 +222,8 @@ class SparseSoftmaxCrossEntropy(Op):
     """-log softmax(x)[c] over ``axis``, for logits x and class numbers c."""
 
     name = "sparse_softmax_cross_entropy"
+    effort = 12.0
+    calls = 60
     lesson = SOFTMAX_LESSON
     rules = (
         r"Cross-entropy of $\operatorname{softmax}(Z)$ and the class: the derivative by the logits "

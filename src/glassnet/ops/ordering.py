@@ -53,6 +53,8 @@ class _Place(Op):
 
 class ArgMax(_Place):
     name = "argmax"
+    effort = 4.0
+    calls = 5
     function = ARGMAX
 
     def value(self, xp: Any, x: Any) -> Any:
@@ -61,6 +63,8 @@ class ArgMax(_Place):
 
 class ArgMin(_Place):
     name = "argmin"
+    effort = 4.0
+    calls = 5
     function = ARGMIN
 
     def value(self, xp: Any, x: Any) -> Any:

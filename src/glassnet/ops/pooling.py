@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import reduce
+from math import prod
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,7 +18,7 @@ import numpy as np
 from glassnet.formulas import Function, Term, call
 from glassnet.formulas.sliding import AVERAGE_POOL, AVERAGE_UNPOOL, MAX_PICK, MAX_POOL, MAX_UNPOOL
 from glassnet.graph.dimension import Shape, display
-from glassnet.graph.op import Op, Sample
+from glassnet.graph.op import Op, Sample, Work
 from glassnet.graph.recording import as_tensor, record
 from glassnet.graph.slip import Slip
 from glassnet.graph.tensor import Tensor
@@ -59,6 +60,10 @@ class Pooling(Op):
     def formula(self, node: Tensor, *terms: Term) -> Term:
         arguments = [whole(t, i.shape) for t, i in zip(terms, node.inputs, strict=True)]
         return call(self.function, *arguments, shape=node.shape, **self.said(node))
+
+    def work(self, out: tuple[int, ...], *inputs: tuple[int, ...]) -> Work:
+        pooled = min((out, *inputs), key=prod)
+        return Work(self.effort * prod(pooled) * prod(self.pool))
 
     def said(self, node: Tensor) -> dict[str, Any]:
         """Return the parameters that must be said: the window; a stride that is not its size."""
@@ -172,6 +177,8 @@ class MaxPool(Pooling):
     """x (m, n…, c) → (m, o…, c): the largest entry of each window."""
 
     name = "max_pool"
+    effort = 2.5
+    calls = 10
     function = MAX_POOL
     rules = (
         "The derivative goes to the entry of the window that was the largest; the others get 0",
@@ -231,6 +238,8 @@ class MaxUnpool(_Chosen):
     """
 
     name = "max_unpool"
+    effort = 10.0
+    calls = 15
     function = MAX_UNPOOL
     rules = ("The derivative is picked up where the entries were put",)
 
@@ -250,6 +259,8 @@ class MaxPick(_Chosen):
     """h (m, n…, c), x (m, n…, c), y = max_pool(x) → (m, o…, c): h where each y came from."""
 
     name = "max_pick"
+    effort = 8.0
+    calls = 15
     function = MAX_PICK
     rules = ("The derivative goes to the entry that was picked",)
 
@@ -286,6 +297,8 @@ class AveragePool(_Mean):
     """x (m, n…, c) → (m, o…, c): the mean of the real cells of each window."""
 
     name = "average_pool"
+    effort = 5.0
+    calls = 15
     function = AVERAGE_POOL
     rules = ("The derivative is divided evenly among the entries of the window",)
 
@@ -307,6 +320,8 @@ class AverageUnpool(_Mean):
     """g (m, o…, c) → (m, n…, c): each g divided evenly among the real cells of its window."""
 
     name = "average_unpool"
+    effort = 4.0
+    calls = 15
     function = AVERAGE_UNPOOL
     rules = ("Each entry collects the mean of the derivative over its window",)
 

@@ -163,6 +163,7 @@ class RandomUniform(Random):
     """Uniform on [low, high)."""
 
     name = "random_uniform"
+    effort = 15.0
     function = UNIFORM
     low: float = 0.0
     high: float = 1.0
@@ -189,6 +190,7 @@ class RandomNormal(Random):
     """Normal with the given mean and standard deviation."""
 
     name = "random_normal"
+    effort = 60.0
     function = NORMAL
     mean: float = 0.0
     stddev: float = 1.0
@@ -210,6 +212,7 @@ class RandomTruncatedNormal(RandomNormal):
     """Normal, drawn again where it lies more than two standard deviations from the mean."""
 
     name = "random_truncated_normal"
+    effort = 100.0
     function = TRUNCATED_NORMAL
 
     def draw(self, rng: np.random.Generator) -> np.ndarray:
@@ -226,6 +229,7 @@ class Bernoulli(Random):
     """``high`` with probability p, else 0."""
 
     name = "bernoulli"
+    effort = 18.0
     function = BERNOULLI
     p: float = 0.5
     high: float = 1.0

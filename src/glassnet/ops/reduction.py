@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from glassnet.formulas import Function, SizeOf, Term, axes_in, call
 from glassnet.formulas import reduce as reduced
 from glassnet.graph import dtypes
 from glassnet.graph.dimension import Shape, Size, product
-from glassnet.graph.op import Op, Sample
+from glassnet.graph.op import Op, Sample, Work
 from glassnet.graph.recording import as_tensor, record
 from glassnet.graph.tensor import Tensor, implements
 from glassnet.ops.elementwise import Grads, cast
@@ -20,6 +21,8 @@ from glassnet.ops.operands import float_operands, normalize_axes
 from glassnet.ops.shaping import broadcast_to, expand_dims
 
 Axis = int | Iterable[int] | None
+_ROW = 40
+"""What the start of a row costs a sum over rows, in entries."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,14 @@ class Reduction(Op):
     def result(self, dtype: np.dtype) -> np.dtype:
         """Return the dtype of the value."""
         return dtype
+
+    def work(self, out: tuple[int, ...], *inputs: tuple[int, ...]) -> Work:
+        (shape,) = inputs
+        size = prod(shape)
+        # Where the last axis stays, NumPy adds row after row, and each row costs a start.
+        stays = bool(shape) and size > 0 and len(shape) - 1 not in self.axis
+        rows = size // shape[-1] if stays else 0
+        return Work(self.effort * (size + _ROW * rows))
 
     def formula(self, node: Tensor, x: Term) -> Term:
         return reduced(self.name, x, axes_in(self.axis, node.inputs[0].shape))
@@ -73,6 +84,8 @@ def reduced_shape(shape: Shape, axes: tuple[int, ...], keepdims: bool) -> Shape:
 
 class Sum(Reduction):
     name = "sum"
+    effort = 2.0
+    calls = 4
     quiet = True
     rules = ("Every summand receives the derivative by the sum",)
 
@@ -101,6 +114,7 @@ class _Extreme(Reduction):
 
 class Max(_Extreme):
     name = "max"
+    calls = 4
 
     def value(self, xp: Any, x: Any) -> Any:
         return xp.max(x, axis=self.axis, keepdims=self.keepdims)
@@ -108,6 +122,7 @@ class Max(_Extreme):
 
 class Min(_Extreme):
     name = "min"
+    calls = 4
 
     def value(self, xp: Any, x: Any) -> Any:
         return xp.min(x, axis=self.axis, keepdims=self.keepdims)

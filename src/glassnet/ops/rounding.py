@@ -75,6 +75,7 @@ class FloorDivide(Rounding):
     """⌊a / b⌋."""
 
     name = "floor_divide"
+    effort = 60.0
     points = ((-3, 3), (0.5, 2))
 
     def value(self, xp: Any, a: Any, b: Any) -> Any:
@@ -88,6 +89,7 @@ class Mod(Elementwise):
     """a - b ⌊a / b⌋, with the sign of b."""
 
     name = "mod"
+    effort = 12.0
     rules = (
         r"The remainder $a - b \operatorname{floor}(a / b)$ has the derivative 1 by $a$",
         r"The remainder $a - b \operatorname{floor}(a / b)$ has the derivative "

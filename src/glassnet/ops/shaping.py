@@ -37,6 +37,7 @@ _X = np.arange(24, dtype=np.float64).reshape(2, 3, 4)
 @dataclass(frozen=True)
 class Reshape(Op):
     name = "reshape"
+    calls = 2
     quiet = True
     rules = ("Entries keep their values, so the derivative takes the way back",)
     view = True
@@ -112,6 +113,7 @@ class Transpose(Op):
 @dataclass(frozen=True)
 class BroadcastTo(Op):
     name = "broadcast_to"
+    calls = 4
     quiet = True
     spreads = True
     rules = ("What was copied to many places receives the sum over them",)

@@ -43,7 +43,7 @@ from glassnet.formulas.sliding import (
     KERNEL_CORR,
 )
 from glassnet.graph.dimension import Dim, Shape, Size, display, divide, product
-from glassnet.graph.op import Op, Sample
+from glassnet.graph.op import Op, Sample, Work
 from glassnet.graph.recording import as_tensor, record
 from glassnet.graph.slip import Slip
 from glassnet.graph.tensor import Tensor
@@ -68,6 +68,18 @@ from glassnet.ops.windows import (
 )
 
 
+def operations_of(y: tuple[int, ...], kernel: tuple[int, ...]) -> int:
+    """Return the floating-point operations of a product over windows.
+
+    ``y`` has the shape of the places, (m, o…, f), ``kernel`` that of K, (k…, c/groups, f); they are
+    the same for all three ops.
+
+    >>> operations_of((1, 4, 4, 8), (3, 3, 2, 8))
+    4608
+    """
+    return 2 * prod(y) * prod(kernel[:-1])
+
+
 @dataclass(frozen=True)
 class Sliding(Op):
     """What the three ops share: how the kernel moves.
@@ -85,6 +97,15 @@ class Sliding(Op):
     def motion(self) -> tuple[Any, ...]:
         """The parameters, which the two other ops have in common with this one."""
         return self.strides, self.padding, self.dilation, self.groups
+
+    def work_over(self, y: tuple[int, ...], kernel: tuple[int, ...]) -> Work:
+        """Return the work, given the shapes of the places and the kernel.
+
+        NumPy writes out what every window covers, then makes one product.
+        """
+        operations = operations_of(y, kernel)
+        covered = operations * self.groups // (2 * max(kernel[-1], 1))
+        return Work(self.effort * covered, operations)
 
     def slide(self) -> Slide:
         """Return the motion with all sizes known."""
@@ -204,6 +225,8 @@ class Convolution(Sliding):
     """x (m, n…, c), K (k…, c/groups, f) → (m, o…, f)."""
 
     name = "convolution"
+    effort = 3.5
+    calls = 20
     rules = (
         "Each entry of the input was met by every cell of the kernel in turn: the derivative comes "
         "back through full convolution, that is correlation with the kernel turned by 180° (with "
@@ -235,6 +258,9 @@ class Convolution(Sliding):
             return columns.convolution(x, kernel, slide, self.groups)
         y = xp.matmul(self.columns(xp, x, kernel.shape[:-2]), self.weights(xp, kernel))
         return xp.reshape(xp.transpose(y, (1, 0, 2)), (x.shape[0], *counts, kernel.shape[-1]))
+
+    def work(self, out: tuple[int, ...], *inputs: tuple[int, ...]) -> Work:
+        return self.work_over(out, inputs[1])
 
     def formula(self, node: Tensor, a: Term, kernel: Term) -> Term:
         x, k = (i.shape for i in node.inputs)
@@ -277,6 +303,8 @@ class TransposedConvolution(Sliding):
     """
 
     name = "transposed_convolution"
+    effort = 6.0
+    calls = 30
     rules = (
         "What spread an entry over the places that the kernel covers gathers the derivative from "
         "there: correlation with the kernel",
@@ -306,6 +334,9 @@ class TransposedConvolution(Sliding):
             part = xp.reshape(parts[..., i, :], (*g.shape[:-1], kernel.shape[-2] * self.groups))
             total = total + placed(xp, part, offset, wide, self.strides, self.dilation)
         return padded(xp, total, negated(slide.padding))
+
+    def work(self, out: tuple[int, ...], *inputs: tuple[int, ...]) -> Work:
+        return self.work_over(*inputs)
 
     def formula(self, node: Tensor, g: Term, kernel: Term) -> Term:
         shape, k = (i.shape for i in node.inputs)
@@ -337,6 +368,8 @@ class KernelCorrelation(Sliding):
     """
 
     name = "kernel_correlation"
+    effort = 3.5
+    calls = 20
     rules = (
         "An entry of the input met every cell of the kernel: full convolution of the second factor "
         "with the derivative by the kernel",
@@ -366,6 +399,9 @@ class KernelCorrelation(Sliding):
         turned = xp.transpose(self.columns(xp, x, cells), (0, 2, 1))
         sums = xp.transpose(xp.matmul(turned, self.matrices(xp, g)), (1, 0, 2))
         return xp.reshape(sums, (*cells, x.shape[-1] // self.groups, g.shape[-1]))
+
+    def work(self, out: tuple[int, ...], *inputs: tuple[int, ...]) -> Work:
+        return self.work_over(inputs[1], out)
 
     def formula(self, node: Tensor, a: Term, g: Term) -> Term:
         x, outer = (i.shape for i in node.inputs)

@@ -92,6 +92,8 @@ class Softmax(_OverAxes):
     """eˣ / Σ eˣ."""
 
     name = "softmax"
+    effort = 10.0
+    calls = 15
     rules = (
         r"Chain rule through softmax: with $A = \operatorname{softmax}(Z)$, $\frac{\partial a_{j}}"
         r"{\partial z_{k}} = a_{j} \left(\left[ j = k \right] - a_{k}\right)$",
@@ -122,6 +124,8 @@ class LogSoftmax(_OverAxes):
     """x - log Σ eˣ."""
 
     name = "log_softmax"
+    effort = 10.0
+    calls = 15
     rules = ("Chain rule through the logarithm of softmax",)
 
     def value(self, xp: Any, x: Any) -> Any:
@@ -149,6 +153,8 @@ class LogSumExp(Reduction):
     """log Σ eˣ."""
 
     name = "logsumexp"
+    effort = 6.0
+    calls = 15
     rules = (
         r"Chain rule through $\log \sum_{k} \exp(x_{k})$: its derivative by $x_{j}$ is softmax",
     )
@@ -196,6 +202,7 @@ class OneHot(Op):
     """1 at the place that the integer names along a new ``axis``, 0 elsewhere."""
 
     name = "one_hot"
+    calls = 14
     differentiable = False
     num_classes: Size = 2
     axis: int = 1

@@ -29,6 +29,7 @@ ARCTAN2 = Function("arctan2", "", "np.arctan2", entrywise=True,
 
 class Sin(Elementwise):
     name = "sin"
+    effort = 3.5
     rules = (r"Chain rule through $\sin$: its derivative is $\cos(x)$",)
 
     def value(self, xp: Any, x: Any) -> Any:
@@ -43,6 +44,7 @@ class Sin(Elementwise):
 
 class Cos(Elementwise):
     name = "cos"
+    effort = 3.5
     rules = (r"Chain rule through $\cos$: its derivative is $-\sin(x)$",)
 
     def value(self, xp: Any, x: Any) -> Any:
@@ -57,6 +59,7 @@ class Cos(Elementwise):
 
 class Tan(Elementwise):
     name = "tan"
+    effort = 3.0
     rules = (r"Chain rule through $\tan$: its derivative is $1 + \tan(x)^{2}$",)
     points = ((-1, 1),)
 
@@ -124,6 +127,7 @@ class Arctan2(Elementwise):
     """The angle of the point (b, a), of which a is the height."""
 
     name = "arctan2"
+    effort = 4.0
     rules = (
         r"Chain rule through the angle of the point $(b, a)$: its derivative by $a$ is "
         r"$\frac{b}{a^{2} + b^{2}}$",
@@ -173,6 +177,7 @@ class Cosh(Elementwise):
 
 class Arcsinh(Elementwise):
     name = "arcsinh"
+    effort = 4.0
     rules = (
         r"Chain rule through $\operatorname{arcsinh}$: its derivative is "
         r"$\frac{1}{\sqrt{x^{2} + 1}}$",
@@ -190,6 +195,7 @@ class Arcsinh(Elementwise):
 
 class Arccosh(Elementwise):
     name = "arccosh"
+    effort = 4.0
     rules = (
         r"Chain rule through $\operatorname{arccosh}$: its derivative is "
         r"$\frac{1}{\sqrt{x^{2} - 1}}$",
@@ -208,6 +214,7 @@ class Arccosh(Elementwise):
 
 class Arctanh(Elementwise):
     name = "arctanh"
+    effort = 3.0
     rules = (
         r"Chain rule through $\operatorname{arctanh}$: its derivative is "
         r"$\frac{1}{1 - x^{2}}$",

@@ -34,6 +34,7 @@ from glassnet.ops.sliding import (
     KernelCorrelation,
     Sliding,
     TransposedConvolution,
+    operations_of,
 )
 
 _TOGETHER = 256 << 10
@@ -192,7 +193,7 @@ def _(builder: Builder, op: Convolution, out: Value, x: Value, kernel: Value) ->
         x.shape[0], _together(x, out), (image, 0, image_out),
         motion.groups, (channels * size, columns * size, columns * size),
     )  # fmt: skip
-    operations = 2 * out.size * prod(cells) * channels
+    operations = operations_of(out.shape, kernel.shape)
     product.emit(builder, clear=False, stores=not builder.accumulating, operations=operations)
     return None
 
@@ -252,7 +253,7 @@ def _spread(
         g.shape[0], _together(g, wide), (image, 0, image_wide),
         motion.groups, (terms * size, len(met) * terms * pitch, channels * size),
     )  # fmt: skip
-    operations = 2 * g.size * prod(cells) * channels
+    operations = operations_of(g.shape, kernel.shape)
     product.emit(builder, clear=clear, stores=False, operations=operations)
 
 
@@ -301,7 +302,7 @@ def _(builder: Builder, op: KernelCorrelation, out: Value, x: Value, g: Value) -
         x.shape[0], 0, (image, image_g, 0),
         motion.groups, (channels * size, columns * size, columns * size),
     )  # fmt: skip
-    operations = 2 * g.size * prod(cells) * channels
+    operations = operations_of(g.shape, out.shape)
     product.emit(builder, clear=not builder.accumulating, stores=False, operations=operations)
     return None
 
