@@ -19,6 +19,7 @@ import pytest
 
 pytest.importorskip("numba", reason="the native engine needs Numba")
 
+from glassnet.engines import choice
 from glassnet.engines.native import cache, compiler, object_code
 
 COUNT, ADD = "movement.count_up:i8", "movement.accumulate:f8"
@@ -110,8 +111,9 @@ def test_a_process_that_finds_its_kernels_imports_no_numba(place, python):
     kept = python(
         f"""
         import sys
+        from glassnet.engines import choice
         from glassnet.engines.native import compiler
-        assert compiler.available()
+        assert choice.native_is_there()
         assert compiler.compile_time_estimate([{COUNT!r}]) == 0
         assert compiler.missing([{COUNT!r}]) == []
         assert compiler.address_of({COUNT!r}) > 0
@@ -138,6 +140,8 @@ def test_nothing_is_imported_to_find_nothing(place, python):
 def test_the_estimate_counts_what_is_missing(place):
     one, two = (compiler.compile_time_estimate(k) for k in ([COUNT], [COUNT, ADD]))
     assert two - one == pytest.approx(compiler.SECONDS_PER_KERNEL)
+    small = compiler.compile_time_estimate([COUNT, "elementwise.add:f8:f8:f8"]) - one
+    assert small == pytest.approx(compiler.SECONDS_OF_FAMILY["elementwise"])
     compiler.address_of(ADD)
     assert compiler.compile_time_estimate([ADD]) == 0
     assert compiler.compile_time_estimate([COUNT, ADD]) == compiler.SECONDS_PER_KERNEL
@@ -476,9 +480,9 @@ def test_without_numba_one_sentence_says_what_to_do(place, monkeypatch):
     monkeypatch.setitem(sys.modules, "numba", None)
     with pytest.raises(ImportError, match=r'Numba, which is not .*pip install "glassnet\[fast\]"'):
         compiler.address_of(COUNT)
-    compiler.available.cache_clear()
-    assert not compiler.available()
+    choice._found.clear()
+    assert not choice.native_is_there()
     assert compiler.missing([COUNT]) == [COUNT]
     monkeypatch.undo()
-    compiler.available.cache_clear()
-    assert compiler.available()
+    choice._found.clear()
+    assert choice.native_is_there()

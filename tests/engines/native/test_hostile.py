@@ -224,6 +224,7 @@ def test_a_numba_that_cannot_be_imported(tmp_path: Path) -> None:
         print(error, error.__cause__)
     choice.PLANNING_SECONDS = choice.COLD_SECONDS = 0.0  # any run is worth it
     compiler.SECONDS_TO_START = compiler.SECONDS_PER_KERNEL = 0.0
+    compiler.SECONDS_OF_FAMILY.clear()
     model.engine = "auto"
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")

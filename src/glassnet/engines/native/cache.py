@@ -151,6 +151,11 @@ class Store:
         self.machine = machine
         self._writable = place is not None
 
+    @property
+    def keeps(self) -> bool:
+        """Whether files are written: there is a place, and nothing went wrong there so far."""
+        return self._writable
+
     def folder(self, kernel: str) -> Path:
         """Return where the file of a kernel lies, or would lie."""
         family = family_of(kernel)

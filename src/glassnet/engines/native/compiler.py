@@ -10,26 +10,32 @@ import gc
 import importlib
 import logging
 import os
-import signal
 import sys
 import threading
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
-from importlib.util import find_spec
-from types import FrameType
 from typing import Any
 
 import numpy as np
 
+from glassnet.engines.choice import native_is_there
 from glassnet.engines.native import cache as files
-from glassnet.engines.native import object_code
+from glassnet.engines.native import object_code, sharing
+from glassnet.engines.native.interrupts import PutOff
 
 SECONDS_TO_START = 0.6
 """What the import of Numba and its first compilation cost beyond the kernels."""
-SECONDS_PER_KERNEL = 0.2
-"""What a kernel costs in the mean of all families, on a core of a Zen 4 server."""
+SECONDS_PER_KERNEL = 0.25
+"""What a kernel costs, about, on a core of a Zen 4 server."""
+SECONDS_OF_FAMILY = {
+    **dict.fromkeys(("elementwise", "loops", "tiles"), 0.04),
+    **dict.fromkeys(("softmax", "indexing"), 0.12),
+    **dict.fromkeys(("products", "normal"), 0.6),
+}
+"""What a kernel costs in families that differ from the others."""
+SECONDS_WORTH_SHARING = 1.5
+"""From so many seconds of work on, another process compiles some of the kernels."""
 
 _addresses: dict[str, int] = {}
 _lock = threading.RLock()
@@ -57,7 +63,7 @@ def addresses_of(kernels: Sequence[str]) -> list[int]:
 def missing(kernels: Iterable[str]) -> list[str]:
     """Return the kernels that would have to be compiled; Numba is not imported to find out."""
     wanted = [kernel for kernel in dict.fromkeys(kernels) if kernel not in _addresses]
-    if not wanted or not available() or files.nothing_kept(wanted):
+    if not wanted or not native_is_there() or files.nothing_kept(wanted):
         return wanted
     present = files.store(object_code.machine()).present(wanted)
     return [kernel for kernel in wanted if kernel not in present]
@@ -65,15 +71,26 @@ def missing(kernels: Iterable[str]) -> list[str]:
 
 def compile_time_estimate(kernels: Iterable[str]) -> float:
     """Return about how many seconds the kernels that are missing would take to compile."""
-    count = len(missing(kernels))
+    wanted = missing(kernels)
+    if not wanted:
+        return 0.0
     start = 0.0 if "numba.core.compiler" in sys.modules else SECONDS_TO_START
-    return start + SECONDS_PER_KERNEL * count if count else 0.0
+    work = sum(map(_seconds_of, wanted))
+    others = _others_for(work) if files.root() else 0
+    return start + (work + SECONDS_TO_START * others) / (1 + others)
 
 
-@cache
-def available() -> bool:
-    """Tell whether what the native engine is made with is installed; nothing is imported."""
-    return all(find_spec(library) is not None for library in ("llvmlite", "numba", "scipy"))
+def _seconds_of(kernel: str) -> float:
+    return SECONDS_OF_FAMILY.get(files.family_of(kernel), SECONDS_PER_KERNEL)
+
+
+def _others_for(seconds: float) -> int:
+    """Return how many other processes are worth it for so many seconds of work."""
+    if seconds < SECONDS_WORTH_SHARING or not sharing.can_share():
+        return 0
+    from glassnet.engines.native.crew import cores
+
+    return min(cores() - 1, sharing.MOST, int(seconds / SECONDS_WORTH_SHARING))
 
 
 def python_function(kernel: str) -> tuple[Any, int]:
@@ -97,11 +114,25 @@ def _provide(kernels: list[str]) -> None:
         lacking = _load(store, lacking)
         if lacking:
             _log.info("glassnet compiles %d kernels, once for this machine", len(lacking))
-        for kernel in lacking:
-            with _undisturbed():
-                code = _compile(kernel)
-                _addresses.update(object_code.link({kernel: code}))
-                store.write(kernel, code)
+            _make(store, lacking)
+
+
+def _make(store: files.Store, kernels: list[str]) -> None:
+    """Compile kernels, the longest work first, and take note of the addresses."""
+
+    def keep(kernel: str, code: bytes) -> None:
+        with PutOff():
+            _addresses.update(object_code.link({kernel: code}))
+            store.write(kernel, code)
+
+    def make(kernel: str) -> None:
+        with _undisturbed():
+            keep(kernel, compiled(kernel))
+
+    ordered = sorted(kernels, key=_seconds_of, reverse=True)
+    others = _others_for(sum(map(_seconds_of, kernels))) if store.keeps else 0
+    with sharing.shared(ordered, others) as work:
+        work.finish(make, keep)
 
 
 def _load(store: files.Store, kernels: list[str]) -> list[str]:
@@ -118,7 +149,8 @@ def _load(store: files.Store, kernels: list[str]) -> list[str]:
     return [kernel for kernel in kernels if kernel not in found]
 
 
-def _compile(kernel: str) -> bytes:
+def compiled(kernel: str) -> bytes:
+    """Return the object code of a kernel, made by Numba."""
     try:
         with warnings.catch_warnings(), object_code.numba():
             warnings.simplefilter("ignore")
@@ -140,27 +172,11 @@ def _undisturbed() -> Iterator[None]:
     collecting = gc.isenabled()
     gc.disable()
     try:
-        with _interrupts_put_off():
+        with PutOff():
             yield
     finally:
         if collecting:
             gc.enable()
-
-
-@contextmanager
-def _interrupts_put_off() -> Iterator[None]:
-    handler = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or not callable(handler):
-        yield
-        return
-    came: list[FrameType | None] = []
-    signal.signal(signal.SIGINT, lambda _, frame: came.append(frame))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, handler)
-        if came:
-            handler(signal.SIGINT, came[0])
 
 
 _held_for_fork: list[bool] = []
