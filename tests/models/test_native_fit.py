@@ -557,6 +557,31 @@ class Sets(gn.callbacks.Callback):
         self.model.set_weights([w * 0.9 for w in self.model.get_weights()])
 
 
+class Freezes(gn.callbacks.Callback):
+    """Trains the first layer in every other epoch only."""
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.model.layers[0].trainable = epoch % 2 == 0
+
+
+class Compiles(gn.callbacks.Callback):
+    """Has the model trained in another way from the third epoch on."""
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        if epoch == 2:
+            self.model.compile("sgd", "mae", metrics=["mae"], engine=self.model.engine)
+
+
+class Evaluates(gn.callbacks.Callback):
+    """Uses the model's metrics where an epoch begins, and where it ends."""
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.model.evaluate(X[:9], Y[:9], verbose=0)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.model.evaluate(X[:9], Y[:9], verbose=0)
+
+
 CALLBACKS: dict[str, Callable[[], Any]] = {
     "none": list,
     "early": lambda: gn.callbacks.EarlyStopping("loss", patience=0, min_delta=0.05,
@@ -568,6 +593,9 @@ CALLBACKS: dict[str, Callable[[], Any]] = {
     "stops at a batch": lambda: Looks(batches=True, stop=2),
     "stops at an epoch": lambda: Looks(stop=2),
     "sets": Sets,
+    "freezes": Freezes,
+    "compiles": Compiles,
+    "evaluates": Evaluates,
 }  # fmt: skip
 
 
@@ -591,6 +619,31 @@ def test_what_callbacks_see() -> None:
     assert len(noted["native"]) == 6
     close(noted["native"], noted["numpy"])
     assert not np.array_equal(noted["native"][0], noted["native"][1])
+
+
+def test_an_evaluation_where_an_epoch_begins_changes_no_logs() -> None:
+    _, expected = fitted("numpy")
+    _, history = fitted("numpy", Evaluates)
+    assert history.history == expected.history
+
+
+@pytest.mark.parametrize("kind", ["as it is", "columns first", "big-endian", "float16"])
+def test_a_callback_that_changes_the_data(kind: str) -> None:
+    """The tables of compiled code are copies of arrays that it can't read as they are."""
+    found = []
+    for engine in ENGINES:
+        x = np.array(X, {"big-endian": ">f4", "float16": "f2"}.get(kind),
+                     order="F" if kind == "columns first" else "C")  # fmt: skip
+
+        def fade(epoch: int, logs: Any, x: np.ndarray = x) -> None:
+            x *= 0.5
+
+        model = network(engine)
+        fades = gn.callbacks.LambdaCallback(on_epoch_end=fade)
+        history = model.fit(x, Y, batch_size=8, epochs=3, verbose=0, callbacks=[fades])
+        found.append((history, weights(model)))
+    same_history(found[1][0], found[0][0])
+    close(found[1][1], found[0][1])
 
 
 def test_checkpoints(tmp_path: Any) -> None:
@@ -812,6 +865,23 @@ def test_a_memory_mapped_table(tmp_path: Any) -> None:
     mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
     models = [run_with("native", {"x": x})[0] for x in (X, mapped)]
     assert state(models[0]) == state(models[1])
+
+
+@pytest.mark.parametrize("engine", ["native", "auto"])
+def test_half_precision(engine: str) -> None:
+    """No kernel knows float16: each op is the reference's, and Python keeps the loop."""
+    found = []
+    for name in ("numpy", engine):
+        gn.utils.set_random_seed(1)
+        parts = [layers.Dense(4, activation="tanh", dtype="float16"), layers.Dense(1)]
+        model = gn.Sequential([gn.Input((6,)), *parts])
+        model.compile("sgd", "mse", metrics=["mae"], engine=name)
+        history = model.fit(X, Y, batch_size=8, epochs=2, verbose=0, validation_split=0.2)
+        found.append((history, weights(model), model.predict(X, verbose=0)))
+    same_history(found[1][0], found[0][0], rtol=1e-2)
+    close(found[1][1], found[0][1], rtol=1e-2)
+    close(found[1][2], found[0][2], rtol=1e-2)
+    assert found[0][1][0].dtype == np.float16
 
 
 def test_several_inputs_and_outputs_by_name() -> None:

@@ -176,14 +176,12 @@ def _train_epoch(
     """Run one epoch, or what a resumed run left of it; return the logs."""
     progress = model.progress
     fresh = progress.batch == progress.in_pass == 0
-    if progress.batch == 0 and compiled is None:
-        model.reset_metrics()
     hooks.call("on_epoch_begin", progress.epoch, {})
     if compiled is not None and (compiled.has_more or (fresh and not model.stop_training)):
         logs = compiled.results(progress.epoch, last, hooks)
         if logs is not None:
             return logs
-    if compiled is not None and progress.batch == 0:
+    if progress.batch == 0:  # after the callbacks, which may have evaluated the model
         model.reset_metrics()
     return _train_batches(model, feed, hooks)
 

@@ -43,14 +43,55 @@ class NativeEpochs:
     session's; what the model holds is whole at any time, the state after some step.
     """
 
-    def __init__(self, model: Model, session: Session, names: list[str]) -> None:
-        self.model, self._session, self._names = model, session, names
+    _session: Session
+    _budget: Budget
+
+    def __init__(self, model: Model, source: ArraySource) -> None:
+        self.model, self._source, self._first = model, source, source.first()
+        self._names: list[str] = []
+        self._step: Any = None
+        self._taken = False  # whether there is a session for the step
         self._queue: deque[dict[str, Any]] = deque()
         self._begun = 0  # batches made of an epoch that Python is to finish
-        self._budget = Budget(1 if session.asks else FIRST_BUDGET)
         self._interrupts = ExitStack()
         self._waiting: PutOff | None = None
         self._table = np.zeros((1, 1))
+
+    def follows(self, epochs: int) -> bool:
+        """Take the step that the model has now and a session that runs it, for so many epochs.
+
+        False says that Python has to keep the loop.
+        """
+        model = self.model
+        if not choice.wants_native(model.engine):
+            return False
+        step = model.training_step(self._first)
+        if step is not self._step:
+            self._release()
+            self._step = step
+            session = None
+            if type(step) is recorded.Step:
+                session = session_of(model, step, self._source, epochs, checks=model.check_finite)
+            if session is not None:
+                self._session, self._taken = session, True
+                self._names = list(model.metrics_names) if len(session.results) else []
+                self._budget = Budget(1 if session.asks else FIRST_BUDGET)
+                check_targets(step, self._source.data)
+        return self._taken
+
+    def _look_again(self, epochs: int) -> bool:
+        """Follow callbacks: they may have compiled the model, frozen layers, changed the data."""
+        if not self.follows(epochs):
+            return False
+        for table, array in zip(self._session.tables, _arrays(self._source), strict=True):
+            if not np.may_share_memory(table, array):
+                table[...] = array
+        return True
+
+    def _release(self) -> None:
+        if self._taken:
+            self._taken = False
+            self._session.release()
 
     @property
     def has_more(self) -> bool:
@@ -64,6 +105,8 @@ class NativeEpochs:
         that made it is to be done by the reference, which explains; or training shall stop.
         """
         if not self.has_more:
+            if hooks.asks_for_epochs and not self._look_again(last - epoch):
+                return None
             alone = bool(self._names) and not hooks.asks_for_epochs
             end = min(last, epoch + EPOCHS_AHEAD) if alone else epoch + 1
             self._block(epoch, end, hooks, alone)
@@ -105,7 +148,7 @@ class NativeEpochs:
 
     def close(self) -> None:
         """Let go of the data."""
-        self._session.release()
+        self._release()
         self._let_interrupt()
 
     def drain(self) -> list[dict[str, Any]]:
@@ -196,21 +239,14 @@ def native_epochs(
     """Return what trains epochs natively, or None where Python has to keep the loop."""
     if type(source) is not ArraySource or feed.steps is not None or not hooks.leaves_batches_alone:
         return None
-    if epochs <= 0 or not choice.wants_native(model.engine):
+    if epochs <= 0:
         return None
-    step = model.training_step(source.first())
-    if type(step) is not recorded.Step:
-        return None
-    session = session_of(model, step, source, epochs, checks=model.check_finite)
-    if session is None:
-        return None
+    found = NativeEpochs(model, source)
     try:
-        check_targets(step, source.data)
+        return found if found.follows(epochs) else None
     except BaseException:
-        session.release()
+        found.close()
         raise
-    names = list(model.metrics_names) if len(session.results) else []
-    return NativeEpochs(model, session, names)
 
 
 def evaluated(
@@ -303,7 +339,7 @@ def _session_of(
     if not choice.may_be_worth(model.engine, step.program.nodes, seconds):
         return None
     shuffles = training and source.shuffle
-    if shuffles and not _shuffles_as_numpy():
+    if not _has_kernels(step.program, shuffles):
         return None
     tables = _tables(step, source)
     kinds = tuple((table.shape, table.dtype.str) for table in tables)
@@ -321,10 +357,17 @@ def _session_of(
     return session if session.take(tables, source.seed) else None
 
 
-def _shuffles_as_numpy() -> bool:
+def _has_kernels(program: Program, shuffles: bool) -> bool:
+    """Whether there are kernels for what an epoch needs around its steps.
+
+    They shuffle as the NumPy does that they were written after, and pick rows and look for values
+    that are not finite in any dtype but float16.
+    """
+    from glassnet.engines.native.lowering.elementwise import ALL, code
     from glassnet.engines.native.lowering.random import agrees_with_numpy
 
-    return agrees_with_numpy()
+    dtypes = {t.dtype for t in (*program.inputs, *program.outputs)}
+    return all(code(d) in ALL for d in dtypes) and (not shuffles or agrees_with_numpy())
 
 
 def _made(
@@ -353,15 +396,18 @@ def _made(
 
 def _tables(step: recorded.Step, source: ArraySource) -> list[np.ndarray]:
     """The data as the kernels want them: C-contiguous, in a dtype that is cast to the input's."""
-    arrays = [a for a in flatten(source.data) if a is not None]
     found = []
     inputs = [p for p in step.program.inputs if p is not STEP]
-    for array, placeholder in zip(arrays, inputs, strict=True):
+    for array, placeholder in zip(_arrays(source), inputs, strict=True):
         known = array.dtype.isnative and array.dtype.kind in "fiub" and array.dtype.itemsize <= 8
         if array.dtype == np.float16 or not known:
             array = array.astype(placeholder.dtype)
         found.append(np.asarray(array, order="C"))
     return found
+
+
+def _arrays(source: ArraySource) -> list[np.ndarray]:
+    return [a for a in flatten(source.data) if a is not None]
 
 
 def _metrics(model: Model) -> tuple[list[str], Any, Program | None]:

@@ -15,6 +15,7 @@ import numpy as np
 
 from glassnet.engines.native.bound import Bound, Node
 from glassnet.engines.native.lowering.base import Builder, lowers, slices
+from glassnet.engines.native.lowering.elementwise import FLOATS, code
 from glassnet.engines.native.lowering.linear import product
 from glassnet.engines.native.memory import Value
 from glassnet.graph.dimension import Shape
@@ -72,6 +73,7 @@ def _parts(node: Node, nodes: Sequence[Node], read: Counter[int]) -> tuple[int, 
             continue
         flat = len(made.shape) == 2 and made.shape == node.shape
         there = bias.op is None and bias.batch is None and bias.shape == made.shape[1:]
-        if flat and there and made.dtype.kind == "f" and len(nodes[made.sources[0]].shape) == 2:
+        known = code(made.dtype) in FLOATS and node.dtype == made.dtype == bias.dtype
+        if flat and there and known and len(nodes[made.sources[0]].shape) == 2:
             return (*made.sources, row)  # type: ignore[return-value]
     return None

@@ -160,7 +160,8 @@ class Session:
         }
         self._rows, self._full, self._shuffles, self._counts = rows, full, shuffles, counts
         self._instances: dict[str, Instance] = {}
-        self._held: list[np.ndarray] = []
+        self.tables: list[np.ndarray] = []
+        """The data that were taken."""
 
     @property
     def kernels(self) -> list[str]:
@@ -247,7 +248,7 @@ class Session:
         """
         if not self._taken.acquire(blocking=False):
             return False
-        self._held = list(tables)
+        self.tables = list(tables)
         for name in ("first", "last"):
             instance = self._instances.get(name)
             if instance is not None:
@@ -259,7 +260,7 @@ class Session:
 
     def release(self) -> None:
         """Let go of the data; whoever comes next may take the session."""
-        self._held = []
+        self.tables = []
         if self._taken.locked():
             self._taken.release()
 

@@ -21,6 +21,7 @@ from glassnet.engines.native.lowering.base import (
     Parallel,
     Running,
 )
+from glassnet.engines.native.lowering.elementwise import NUMBERS, code
 from glassnet.engines.native.memory import Buffer, Value, new_value, rounded
 from glassnet.engines.native.outputs import Outputs, is_last
 from glassnet.engines.native.slicing import Split, lanes_for, sliced_node, stages
@@ -267,42 +268,56 @@ class Stages:
             return
         inputs = [values.of[s] for s in node.sources]
         if out not in self._zeros:
-            self._lower_rule(node, builder, out, inputs)
-        elif type(node.op) in ACCUMULATES:
-            builder.accumulating = True
-            self._lower_rule(node, builder, out, inputs)
-            builder.accumulating = False
-        else:
+            self._compute(node, builder, out, inputs)
+        elif not self._adds(node, builder, out, inputs):
             made = builder.temporary(out.shape, out.dtype)
-            self._lower_rule(node, builder, made, inputs)
-            builder.emit(
-                f"movement.accumulate:{clusters.code(out.dtype)}",
-                [out, made, out.size],
-                writes=[out],
-                reads=[out, made],
-                operations=out.size,
-                note="accumulate",
-            )
+            self._compute(node, builder, made, inputs)
+            self._add(builder, out, made)
 
-    def _lower_rule(
-        self, node: Node, builder: Builder, out: Value, inputs: Sequence[Value]
-    ) -> None:
+    def _compute(self, node: Node, builder: Builder, out: Value, inputs: Sequence[Value]) -> None:
         if node.op is None:
             raise TypeError(f"no native way to compute {node.tensor!r}")
-        rule = LOWERINGS.get(type(node.op))
-        if rule is not None and rule(builder, node.op, out, *inputs) is not False:
-            if builder.role == "slice" and type(node.op) in DRAWN:
-                _draw_on(builder.instructions[-1], DRAWN[type(node.op)][0], out.size)
-            return
-        if builder.accumulating:
-            raise TypeError(f"no native way to add to {node.tensor!r}")
-        self.hosts.append(HostCall(node.op, out, tuple(inputs)))
+        if not self._by_rule(node.op, builder, out, inputs):
+            self._by_reference(node.op, builder, out, inputs)
+
+    def _by_rule(self, op: Op, builder: Builder, out: Value, inputs: Sequence[Value]) -> bool:
+        rule = LOWERINGS.get(type(op))
+        if rule is None or rule(builder, op, out, *inputs) is False:
+            return False
+        if builder.role == "slice" and type(op) in DRAWN:
+            _draw_on(builder.instructions[-1], DRAWN[type(op)][0], out.size)
+        return True
+
+    def _by_reference(self, op: Op, builder: Builder, out: Value, inputs: Sequence[Value]) -> None:
+        self.hosts.append(HostCall(op, out, tuple(inputs)))
         builder.emit(
             HOST,
             [len(self.hosts) - 1, out, *inputs],
             writes=[out],
             reads=inputs,
-            note=f"{node.op.name} (reference)",
+            note=f"{op.name} (reference)",
+        )
+
+    def _adds(self, node: Node, builder: Builder, out: Value, inputs: Sequence[Value]) -> bool:
+        """Let the op's rule add to what ``out`` holds, if it can."""
+        if node.op is None or type(node.op) not in ACCUMULATES:
+            return False
+        builder.accumulating = True
+        done = self._by_rule(node.op, builder, out, inputs)
+        builder.accumulating = False
+        return done
+
+    def _add(self, builder: Builder, out: Value, made: Value) -> None:
+        if code(out.dtype) not in NUMBERS:
+            self._by_reference(Add(), builder, out, [out, made])
+            return
+        builder.emit(
+            f"movement.accumulate:{code(out.dtype)}",
+            [out, made, out.size],
+            writes=[out],
+            reads=[out, made],
+            operations=out.size,
+            note="accumulate",
         )
 
     def _lower_gather(self, node: Node, out: Value, builder: Builder) -> None:
@@ -314,7 +329,7 @@ class Stages:
         rows = node.shape[0]
         cell = self._gather.cell
         builder.emit(
-            f"executor.gather:{clusters.code(dtype)}:{clusters.code(node.dtype)}",
+            f"executor.gather:{code(dtype)}:{code(node.dtype)}",
             [out, table, cell, Running(rows), rows, out.size // max(rows, 1)],
             writes=[out],
             reads=[table, cell],

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from glassnet.engines.native.lowering.base import SUM, Builder, copy, lowers, slices
+from glassnet.engines.native.lowering.elementwise import NUMBERS, code
 from glassnet.engines.native.lowering.linear import product
 from glassnet.engines.native.lowering.reduction import reduce
 from glassnet.engines.native.memory import Value
@@ -54,7 +55,7 @@ class Lettered:
 def lower_einsum(builder: Builder, op: Einsum, out: Value, *values: Value) -> bool | None:
     """Letters summed alone first, then products of two, those with the smallest value first."""
     dtype = out.dtype
-    if dtype.kind == "b" or any(v.dtype != dtype for v in values):
+    if code(dtype) not in NUMBERS or any(v.dtype != dtype for v in values):
         return False
     if any(len(set(term)) < len(term) for term in op.terms):
         return False
