@@ -9,6 +9,7 @@ import pytest
 import glassnet.engines.native.lowering.contraction
 import glassnet.engines.native.lowering.linear  # noqa: F401
 from glassnet.engines.native import blas
+from glassnet.engines.native.kernels import products
 from glassnet.engines.native.lowering import linear
 from glassnet.engines.native.lowering.base import SLICES, SUM, Builder
 from glassnet.engines.native.trial import Memory, run_op
@@ -16,12 +17,14 @@ from glassnet.ops.contraction import Einsum
 from glassnet.ops.linear import MatMul
 
 FLOATS = ["float32", "float64"]
-# Each kernel by products that the rule gives it: m, k, n.
+# Kernels by products that the rule gives them, which looks at the layout too: m, k, n.
 SIZES = {
     "tiny": [(4, 2, 3), (4, 3, 1), (1, 1, 1), (3, 4, 1), (4, 1, 3)],
-    "row": [(1, 5, 7), (1, 300, 128), (1, 13, 300), (9, 7, 1), (40, 33, 1)],
+    "row|dots": [(1, 5, 7), (1, 300, 128), (1, 13, 300), (9, 7, 1), (40, 33, 1), (1, 70, 1)],
     "few": [(2, 9, 33), (3, 40, 5), (4, 6, 64), (4, 70, 65)],
-    "block": [(5, 1, 17), (8, 16, 16), (9, 5, 2), (23, 40, 25), (17, 33, 47), (64, 31, 10)],
+    "block": [(5, 1, 17), (8, 16, 16), (9, 5, 2), (23, 15, 26), (17, 33, 47), (31, 15, 10)],
+    "block|dots": [(13, 150, 3), (16, 65, 2)],
+    "block|paired|paired_rows": [(23, 70, 25), (66, 65, 20), (64, 16, 40), (16, 519, 13)],
 }
 
 
@@ -61,7 +64,8 @@ def compute(a, b, *, bias=None, old=None, kernel=None):
     row = None if bias is None else memory.bring(bias)
     assert linear.product(builder, out, memory.bring(a), memory.bring(b), row)
     if kernel is not None:
-        assert builder.instructions[-1].kernel.startswith(f"products.{kernel}:")
+        found = builder.instructions[-1].kernel
+        assert found.startswith(tuple(f"products.{one}:" for one in kernel.split("|"))), found
     memory.run(builder)
     return memory.array(out)
 
@@ -96,6 +100,107 @@ def test_bias_and_accumulation(kernel, dtype):
             total = expected + (0 if row is None else row) + (0 if held is None else held)
             found = compute(a, b, bias=row, old=held)
             np.testing.assert_allclose(found, total, **tolerance(dtype, k + 2))
+
+
+def part_of_a_tile(dtype):
+    """A number of columns that leaves some of a tile of pairs unused."""
+    return 20 if dtype == "float32" else 11
+
+
+# Kernels by the one layout that they are for: whether A lies by columns, whether B does; m, k, n,
+# where no n is the one above.
+LAYOUTS = {
+    "dots": [(False, False, (9, 16, 1)), (False, True, (1, 40, 23)), (False, False, (17, 130, 2))],
+    "paired": [
+        *[(False, False, s) for s in [(64, 64, 25), (5, 65, 25), (9, 79, None), (8, 1100, None)]],
+        *[(False, False, (m, 96, 25)) for m in range(6, 16, 3)],
+    ],
+    "paired_rows": [
+        *[(True, False, s) for s in [(64, 16, 25), (16, 19, None), (32, 64, None), (16, 1100, 25)]],
+        *[(True, False, (m, 17, 25)) for m in range(65, 80, 4)],
+    ],
+}
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("kernel", LAYOUTS)
+def test_kernels_for_a_layout(kernel, dtype):
+    for turned, other, (m, k, columns) in LAYOUTS[kernel]:
+        n = columns or part_of_a_tile(dtype)
+        a = draw((k, m), dtype).T if turned else draw((m, k), dtype)
+        b = draw((n, k), dtype, 1).T if other else draw((k, n), dtype, 1)
+        bias, old = draw(n, dtype, 2), draw((m, n), dtype, 3)
+        for row, held in itertools.product((None, bias), (None, old)):
+            if m == 1 and row is not None:
+                continue
+            found = compute(a, b, bias=row, old=held, kernel=kernel)
+            total = a.astype("f8") @ b + (0 if row is None else row)
+            total += 0 if held is None else held
+            np.testing.assert_allclose(
+                found, total, **tolerance(dtype, k + 2), err_msg=f"{m} {k} {n}"
+            )
+
+
+def test_columns_that_fill_no_tile_of_pairs_go_to_another_kernel():
+    def kernels(m, k, n, dtype, *, turned=False):
+        memory, builder = Memory(), Builder()
+        a = draw((k, m), dtype).T if turned else draw((m, k), dtype)
+        b, out = memory.bring(draw((k, n), dtype)), memory.bring(np.zeros((m, n), dtype))
+        linear.product(builder, out, memory.bring(a), b)
+        made = builder.instructions
+        return [(i.kernel.split(".")[1].split(":")[0], i.words[5]) for i in made]
+
+    assert kernels(64, 784, 25, "f4") == [("paired", 25)]
+    assert kernels(784, 64, 25, "f4", turned=True) == [("paired_rows", 25)]
+    assert kernels(64, 784, 40, "f4") == [("paired", 25), ("block", 15)]
+    assert kernels(64, 784, 32, "f4") == [("block", 32)]
+    assert kernels(64, 784, 24, "f8") == [("block", 24)]
+    assert kernels(64, 784, 10, "f8") == [("paired", 10)]
+    for m, k, n in [(64, 784, 40), (64, 784, 66)]:
+        a, b, bias = draw((m, k), "f4"), draw((k, n), "f4", 1), draw(n, "f4")
+        expected = a.astype("f8") @ b + bias
+        np.testing.assert_allclose(compute(a, b, bias=bias), expected, **tolerance("float32", k))
+
+
+@pytest.mark.parametrize(
+    ("m", "n", "turned", "kernel"),
+    [
+        *[(16, 32, False, "block"), (3, 40, False, "few"), (1, 200, False, "row")],
+        *[(16, 25, False, "paired"), (16, 25, True, "paired_rows"), (16, 1, False, "dots")],
+    ],
+)
+def test_long_sums_lose_few_digits(m, n, turned, kernel):
+    """Ten thousand terms: one chain of float32 is off by 3e-6 of the largest sum."""
+    k = 10_000
+    a, b = draw((k, m) if turned else (m, k), "f4"), draw((k, n), "f4", 1)
+    a = a.T if turned else a
+    expected = a.astype("f8") @ b
+    found = compute(a, b, kernel=kernel)
+    assert abs(found - expected).max() < 1e-6 * abs(expected).max()
+    other = compute(a, np.asfortranarray(b))
+    assert abs(other - expected).max() < 1e-6 * abs(expected).max()
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_the_last_rows_of_a_panel_may_be_of_two_blocks(dtype):
+    assert products.DEPTH == linear.DEPTH
+    for k in (linear.DEPTH + 1, linear.DEPTH + 2, 2 * linear.DEPTH):
+        a, b = draw((9, k), dtype), draw((k, 7), dtype, 1)
+        expected = a.astype("f8") @ b
+        np.testing.assert_allclose(compute(a, b, kernel="block"), expected, **tolerance(dtype, k))
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_what_lies_behind_the_factors_is_not_taken(dtype):
+    """Rows are read wider than they are, and what is there may be no number."""
+    n = part_of_a_tile(dtype)
+    for m, k, turned in [(9, 67, False), (9, 68, False), (70, 19, True)]:
+        a, b = np.full((m + 1, k), np.nan, dtype)[:m], np.full((k + 2, n), np.nan, dtype)[:k]
+        if turned:
+            a = np.full((k + 1, m), np.nan, dtype)[:k].T
+        a[...], b[...] = draw((m, k), dtype), draw((k, n), dtype, 1)
+        found = compute(a, b, kernel="paired_rows" if turned else "paired")
+        np.testing.assert_allclose(found, a.astype("f8") @ b, **tolerance(dtype, k))
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
@@ -133,6 +238,10 @@ def test_stacks(dtype):
         ((7, 9), (4, 9, 3)),
         ((3, 1, 2), (3, 2, 1)),
         ((2, 40, 1), (2, 1, 9)),
+        ((3, 9, 70), (3, 70, 25)),
+        ((2, 64, 19), (2, 19, 25)),
+        ((3, 9, 70), (3, 70, 2)),
+        ((3, 1, 70), (3, 70, 20)),
     ]
     for first, second in shapes:
         a, b = draw(first, dtype), draw(second, dtype, 1)
@@ -177,12 +286,21 @@ def test_nothing_is_left_out_for_being_zero(dtype):
 
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_an_entry_depends_on_its_row_and_column_alone(dtype):
-    a, b = draw((23, 37), dtype), draw((37, 41), dtype)
-    whole = compute(a, b)
+    a, b = draw((23, 17), dtype), draw((17, 41), dtype)
+    whole = compute(a, b, kernel="block")
     np.testing.assert_array_equal(compute(a, b), whole)
     np.testing.assert_array_equal(compute(a[:9], b), whole[:9])
     np.testing.assert_array_equal(compute(a[5:], b[:, :7]), whole[5:, :7])
     np.testing.assert_array_equal(compute(np.asfortranarray(a), np.asfortranarray(b)), whole)
+    for n, kernel in [(25, "paired"), (1, "dots"), (2, "dots")]:
+        a, b = draw((23, 137), dtype), draw((137, n), dtype)
+        whole = compute(a, b, kernel=kernel)
+        np.testing.assert_array_equal(compute(a[:9], b, kernel=kernel), whole[:9])
+        np.testing.assert_array_equal(compute(a[5:], b, kernel=kernel), whole[5:])
+    a, b = draw((20, 67), dtype).T, draw((20, 25), dtype)
+    whole = compute(a, b, kernel="paired_rows")
+    np.testing.assert_array_equal(compute(a[16:48], b, kernel="paired_rows"), whole[16:48])
+    np.testing.assert_array_equal(compute(a[:7], b, kernel="block"), whole[:7])
 
 
 def test_what_lies_beside_a_matrix_stays():

@@ -121,6 +121,21 @@ class Loops(Vectors):
         kind = ir.FunctionType(self.vector, [self.vector] * 3)
         return self.builder.call(self.function("fmuladd", kind), [x, y, z])
 
+    def totals(self, sums: list[Any]) -> list[Any]:
+        """Return vectors of which each lane has the total of a vector's lanes, one after another.
+
+        Neighbours are added, then sums of neighbours, and so on.
+        """
+        evens = [2 * i for i in range(self.lanes)]
+        odds = [i + 1 for i in evens]
+        for _ in range(self.lanes.bit_length() - 1):
+            sums = sums * 2 if len(sums) == 1 else sums
+            sums = [
+                self.builder.fadd(self.shuffle(x, y, evens), self.shuffle(x, y, odds))
+                for x, y in zip(sums[::2], sums[1::2], strict=True)
+            ]
+        return sums
+
     def finish(
         self, sums: list[Any], starts: list[Any], masks: list[Any], accumulate: Any, bias: Any
     ) -> None:

@@ -10,8 +10,9 @@ A is (m, k), B is (k, n), C is (m, n) with its columns side by side. Strides cou
 ``accumulate`` 1 adds to what C holds; ``bias`` is the address of a row that is added to every row
 of C, or 0. The table holds, for the axes before the matrices, sizes, steps of A, of B, of C.
 
-Sums run over k in order whatever the other sizes, but for a single row of few columns, where they
-run in four chains. Nothing is left out for being zero.
+Sums run over k in order, `DEPTH` terms at a time, which are added to what there is: a sum of many
+terms loses fewer digits so. Where a sum has several chains (a single row of few columns, `paired`,
+`dots`), these are added at last. Nothing is left out for being zero.
 """
 
 from __future__ import annotations
@@ -99,25 +100,32 @@ def _tiled(T: np.dtype, wide: Tile, narrow: Tile) -> Any:
                 packed = k
                 if direct:
                     packed = min(k, ((width - columns) * size + b_row - 1) // b_row)
-                first = b + j * b_step
-                if packed:
-                    source = first + (k - packed) * b_row
-                    pack(source, b_row, b_step, packed, columns, room, width * size)
-                added = bias + j * size if bias else 0
-                if slim:
-                    for i in range(0, m, rows):
-                        multiply_narrow(
-                            a + i * a_row, a_row, a_step, first, b_row, k - packed, room, packed,
-                            min(rows, m - i), c + i * c_row + j * size, c_row, columns,
-                            accumulate, added,
-                        )  # fmt: skip
-                else:
-                    for i in range(0, m, rows):
-                        multiply(
-                            a + i * a_row, a_row, a_step, first, b_row, k - packed, room, packed,
-                            min(rows, m - i), c + i * c_row + j * size, c_row, columns,
-                            accumulate, added,
-                        )  # fmt: skip
+                s = 0
+                while True:
+                    depth = min(k - s, DEPTH)
+                    left, right, end = a + s * a_step, b + s * b_row + j * b_step, k - s - depth
+                    last = min(depth, max(packed - end, 0))
+                    if last:
+                        source = right + (depth - last) * b_row
+                        pack(source, b_row, b_step, last, columns, room, width * size)
+                    adding, added = accumulate | s, bias + j * size if bias and s == 0 else 0
+                    if slim:
+                        for i in range(0, m, rows):
+                            multiply_narrow(
+                                left + i * a_row, a_row, a_step, right, b_row, depth - last, room,
+                                last, min(rows, m - i), c + i * c_row + j * size, c_row, columns,
+                                adding, added,
+                            )  # fmt: skip
+                    else:
+                        for i in range(0, m, rows):
+                            multiply(
+                                left + i * a_row, a_row, a_step, right, b_row, depth - last, room,
+                                last, min(rows, m - i), c + i * c_row + j * size, c_row, columns,
+                                adding, added,
+                            )  # fmt: skip
+                    s += depth
+                    if s == k:
+                        break
                 j += width
 
     return kernel
@@ -177,38 +185,26 @@ def paired(T: np.dtype) -> Any:
 
 
 def paired_rows(T: np.dtype) -> Any:
-    """Two rows at a time: rows of A lie side by side. Word 13 is room for its last columns."""
+    """Two rows at a time: rows of A lie side by side, as many as a vector has lanes, or more."""
     size, rows, columns = T.itemsize, lanes_of(T.itemsize), width(T.itemsize)
     multiply = by_rows(size)
-    get, put = cells(T)
 
     def kernel(p: int) -> None:
-        m, k, n, room = word(p, 3), word(p, 4), word(p, 5), word(p, 13)
+        m, k, n = word(p, 3), word(p, 4), word(p, 5)
         a_step, b_row, c_row = word(p, 7), word(p, 8), word(p, 10)
         for piece in range(word(p, 17)):
             a, b, c = places(p, piece)
             for s in range(0, k, DEPTH):
                 accumulate, bias = word(p, 11) | s, 0 if s else word(p, 12)
-                depth, left, step, i = min(k - s, DEPTH), a + s * a_step, a_step, 0
-                while i < m:
-                    if m - i < rows:
-                        # The last rows, and the very last one again, as wide as a vector.
-                        to, one, t = room, hidden(1), 0
-                        while t < depth:
-                            r = 0
-                            while r < rows:
-                                put(to, get(left + min(i + r, m - 1) * size + t * a_step))
-                                to += size
-                                r += one
-                            t += one
-                        left, step = room - i * size, rows * size
+                for r in range(0, m, rows):
+                    # The last tile begins among rows that are there already.
+                    i = min(r, m - rows)
                     for j in range(0, n * size, columns * size):
                         multiply(
-                            left + i * size, step, b + s * b_row + j, b_row,
-                            depth, min(m - i, rows), c + i * c_row + j, c_row,
+                            a + i * size + s * a_step, a_step, b + s * b_row + j, b_row,
+                            min(k - s, DEPTH), r - i, c + i * c_row + j, c_row,
                             min(n - j // size, columns), accumulate, bias + j if bias else 0,
                         )  # fmt: skip
-                    i += rows
 
     return kernel
 
@@ -221,22 +217,24 @@ def dots(T: np.dtype) -> Any:
 
     def kernel(p: int) -> None:
         m, k, n, room = word(p, 3), word(p, 4), word(p, 5), word(p, 13)
-        a_row, b_row, b_step, c_row = word(p, 6), word(p, 8), word(p, 9), word(p, 10)
-        accumulate, bias = word(p, 11), word(p, 12)
+        a_row, b_row, c_row = word(p, 6), word(p, 8), word(p, 10)
+        accumulate, bias, one = word(p, 11), word(p, 12), hidden(size)
         for piece in range(word(p, 17)):
             a, b, c = places(p, piece)
-            for j in range(n):
-                column = b + j * b_step
-                if b_row != size:
-                    at, to, end, one = column, room, room + k * size, hidden(size)
+            b_step = word(p, 9)
+            if b_row != size:
+                to = room
+                for j in range(n):
+                    at, end = b + j * b_step, to + k * size
                     while to < end:
                         put(to, get(at))
                         at += b_row
                         to += one
-                    column = room
-                for i in range(0, m, rows):
+                b, b_step = room, k * size
+            for i in range(0, m, rows):
+                for j in range(n):
                     multiply(
-                        a + i * a_row, a_row, column, k, min(m - i, rows),
+                        a + i * a_row, a_row, b + j * b_step, k, min(m - i, rows),
                         c + i * c_row + j * size, c_row, accumulate, bias + j * size if bias else 0,
                     )  # fmt: skip
 

@@ -120,15 +120,26 @@ def tidy(value: Value) -> tuple[int, int]:
 
 
 def emit_product(builder: Builder, p: Product) -> None:
-    """Emit the instruction of a product by the kernel that suits its sizes."""
-    kernel = kernel_for(p)
+    """Emit the instruction of a product by the kernel that suits its sizes, or two of them."""
+    kernel, n = kernel_for(p), p.sizes[2]
+    count = paired_columns(p) if kernel == "block" else 0
+    if count:
+        beside = p.a.strides[-1] == p.a.dtype.itemsize
+        emit_by(builder, columns(p, 0, count), "paired" if beside else "paired_rows")
+    if count < n:
+        emit_by(builder, columns(p, count, n) if count else p, kernel)
+
+
+def emit_by(builder: Builder, p: Product, kernel: str) -> None:
+    """Emit the instruction of a product by a kernel."""
     scratch = None
-    if kernel == "row" and p.sizes[0] != 1:
+    # A single row is what one wants, a single column what the other does.
+    if kernel in ("row", "dots") and (p.sizes[0] == 1) == (kernel == "dots"):
         p = turned(p)
     if kernel == "gemm":
         p = replace(p, a=for_blas(builder, p.a), b=for_blas(builder, p.b))
-    elif kernel in ("block", "few", "row"):
-        scratch = builder.scratch(panel_bytes(p, kernel))
+    elif nbytes := room(p, kernel):
+        scratch = builder.scratch(nbytes)
     instruct(builder, p, kernel, scratch)
 
 
@@ -139,11 +150,61 @@ def kernel_for(p: Product) -> str:
         return "plain"
     if 1 <= k <= 4 and m * k * n <= 64 and p.pieces == 1:
         return "tiny"
+    if dotted(p):
+        return "dots"
     if m == 1 or (n == 1 and p.bias is None and p.out.strides[-2] == p.out.dtype.itemsize):
         return "row"
     if m <= 4:
         return "few"
     return "gemm" if wide_steps(p) else "block"
+
+
+def dotted(p: Product) -> bool:
+    """Whether the terms of a sum lie side by side, and the sums are in a few columns or one row."""
+    m, k, n = p.sizes
+    size = p.a.dtype.itemsize
+    if k * size < VECTOR // 2:
+        return False
+    if m == 1:
+        beside = p.b.strides[-2] == size and (n == 1 or p.b.strides[-1] != size)
+        return beside and (n == 1 or p.bias is None)
+    return p.a.strides[-1] == size and (n == 1 or (n * size <= VECTOR // 4 and k >= 64 and m > 4))
+
+
+def paired_columns(p: Product) -> int:
+    """Return how many of the first columns go to the kernels that take pairs; 0 where none does.
+
+    Compared is how many vectors are multiplied for a row of A, with what they hold for nothing.
+    """
+    m, k, n = p.sizes
+    size = p.a.dtype.itemsize
+    lanes = VECTOR // size
+    tile = 3 * lanes // 2 + 1
+    (a_row, a_step), (b_row, b_step) = p.a.strides[-2:], p.b.strides[-2:]
+    by_terms = a_step == size and k >= 64
+    by_rows = a_row == size and k >= 16 and m >= lanes
+    # A tile reads rows of B as wide as it is, which may reach into the next row, no further.
+    if not (by_terms or by_rows) or b_step != size or b_row < n * size or 2 * n < tile:
+        return 0
+    # Tiles of rows have as many rows as a vector has lanes, others have 8; ends cost 3 of 100.
+    rows = 1.03 if by_terms else 1.03 * -(-m // lanes) * lanes / (-(-m // 8) * 8)
+
+    def vectors(tiles: int) -> float:
+        return rows * tiles * tile / lanes + -(-max(n - tiles * tile, 0) // lanes)
+
+    best = min(range(-(-n // tile) + 1), key=vectors)
+    return min(best * tile, n) if vectors(best) < 0.94 * vectors(0) else 0
+
+
+def columns(p: Product, start: int, end: int) -> Product:
+    """Return the product that makes some of the columns."""
+
+    def some(value: Value) -> Value:
+        shape = (*value.shape[:-1], end - start)
+        return value.viewed(shape, value.strides, start * value.strides[-1])
+
+    bias = None if p.bias is None else some(p.bias)
+    return replace(p, out=some(p.out), b=some(p.b), bias=bias)
 
 
 def wide_steps(p: Product) -> bool:
@@ -178,16 +239,24 @@ def turned(p: Product) -> Product:
 # The widest vectors, in bytes, and how many of them the widest tile of a kernel has.
 VECTOR = 64
 WIDTHS = {"block": 2, "few": 4, "row": 8}
+# The terms of a sum that kernels add in registers, before they go to what C holds.
+DEPTH = 512
 
 
-def panel_bytes(p: Product, kernel: str) -> int:
-    """Return the room for the rows of B that a kernel packs into a panel as wide as its tile.
+def room(p: Product, kernel: str) -> int:
+    """Return the bytes that a kernel needs while it runs.
 
-    All k rows where B's columns don't lie side by side, with those that make squares whole; else
-    the last ones, those less than a tile before the end of B.
+    `dots` packs the columns of B, where their entries don't lie side by side. Others pack rows of B
+    into a panel as wide as their tile: all where B's columns don't lie side by side, with those
+    that make squares whole; else the last ones, those less than a tile before the end of B.
     """
     _, k, n = p.sizes
-    size, width = p.b.dtype.itemsize, VECTOR * WIDTHS[kernel]
+    size = p.b.dtype.itemsize
+    if kernel == "dots":
+        return 0 if p.b.strides[-2] == size else k * n * size
+    if kernel not in WIDTHS:
+        return 0
+    k, width = min(k, DEPTH), VECTOR * WIDTHS[kernel]
     row, column = p.b.strides[-2:]
     direct = column == size and row >= n * size
     rows = min(k, -(-width // row)) if direct else -(-k // (VECTOR // size)) * (VECTOR // size)
@@ -237,7 +306,9 @@ def instruct(builder: Builder, p: Product, kernel: str, scratch: Value | None = 
 @lowers(MatMul, accumulates=True)
 def lower_matmul(builder: Builder, op: MatMul, out: Value, a: Value, b: Value) -> bool:
     """A product of matrices, or of stacks of them."""
-    if not a.dtype == b.dtype == out.dtype or (builder.accumulating and out.dtype == np.bool_):
+    if not a.dtype == b.dtype == out.dtype or out.dtype == np.float16:
+        return False
+    if builder.accumulating and out.dtype == np.bool_:
         return False
     return product(builder, out, a, b)
 
