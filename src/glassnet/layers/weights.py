@@ -16,6 +16,9 @@ from glassnet.nest import flatten
 from glassnet.notation import Arrangement, arrangement
 from glassnet.registry import Configurable
 
+_PLAIN = (type(None), bool, int, float, str)
+"""What an attribute may be that holds no weights for certain."""
+
 
 class Weighted(Configurable):
     """The base of `Layer`: what it has to do with its weights and those of its inner layers."""
@@ -92,6 +95,8 @@ class Weighted(Configurable):
     def _parts(self) -> Iterator[Any]:
         """The variables and layers found in the attributes, in the order they were set."""
         for value in self.__dict__.values():
+            if type(value) in _PLAIN:  # most are: this is asked for at every batch
+                continue
             for part in flatten(value):
                 if isinstance(part, (Variable, Weighted)):
                     yield part
@@ -123,8 +128,10 @@ class Weighted(Configurable):
         """The weights that an optimizer changes."""
         if not self._trainable:
             return []
-        inner = [w for layer in self._sublayers() for w in layer.trainable_weights]
-        return unique([v for v in self._own if v.trainable] + inner)
+        parts = list(self._parts())
+        own = [v for v in self._weights + parts if isinstance(v, Variable) and v.trainable]
+        inner = [w for p in parts if isinstance(p, Weighted) for w in p.trainable_weights]
+        return unique(own + inner)
 
     @property
     def non_trainable_weights(self) -> list[Variable]:
