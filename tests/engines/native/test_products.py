@@ -28,6 +28,12 @@ SIZES = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _kernels_of_a_machine_with_wide_vectors(monkeypatch):
+    """They are right on every machine, though not everywhere fast."""
+    monkeypatch.setattr(linear, "wide_vectors", lambda: True)
+
+
 def tolerance(dtype, k=1):
     return {"rtol": 1e-5 if dtype == "float32" else 1e-12, "atol": k * np.finfo(dtype).eps * 4}
 
@@ -141,7 +147,7 @@ def test_kernels_for_a_layout(kernel, dtype):
             )
 
 
-def test_columns_that_fill_no_tile_of_pairs_go_to_another_kernel():
+def test_columns_that_fill_no_tile_of_pairs_go_to_another_kernel(monkeypatch):
     def kernels(m, k, n, dtype, *, turned=False):
         memory, builder = Memory(), Builder()
         a = draw((k, m), dtype).T if turned else draw((m, k), dtype)
@@ -160,6 +166,8 @@ def test_columns_that_fill_no_tile_of_pairs_go_to_another_kernel():
         a, b, bias = draw((m, k), "f4"), draw((k, n), "f4", 1), draw(n, "f4")
         expected = a.astype("f8") @ b + bias
         np.testing.assert_allclose(compute(a, b, bias=bias), expected, **tolerance("float32", k))
+    monkeypatch.setattr(linear, "wide_vectors", lambda: False)
+    assert kernels(64, 784, 40, "f4") == [("block", 40)]
 
 
 @pytest.mark.parametrize(

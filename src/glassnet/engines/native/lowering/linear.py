@@ -8,9 +8,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 
+from glassnet.engines.native import object_code
 from glassnet.engines.native.lowering.base import (
     SUM,
     Blas,
@@ -186,6 +188,8 @@ def paired_columns(p: Product) -> int:
     # A tile reads rows of B as wide as it is, which may reach into the next row, no further.
     if not (by_terms or by_rows) or b_step != size or b_row < n * size or 2 * n < tile:
         return 0
+    if not wide_vectors():
+        return 0
     # Tiles of rows have as many rows as a vector has lanes, others have 8; ends cost 3 of 100.
     rows = 1.03 if by_terms else 1.03 * -(-m // lanes) * lanes / (-(-m // 8) * 8)
 
@@ -194,6 +198,12 @@ def paired_columns(p: Product) -> int:
 
     best = min(range(-(-n // tile) + 1), key=vectors)
     return min(best * tile, n) if vectors(best) < 0.94 * vectors(0) else 0
+
+
+@cache
+def wide_vectors() -> bool:
+    """Whether this machine has AVX-512: on 16 registers of half the size pairs are a loss."""
+    return "+avx512f" in object_code.machine()[2].split(",")
 
 
 def columns(p: Product, start: int, end: int) -> Product:
