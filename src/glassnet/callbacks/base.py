@@ -156,6 +156,11 @@ class CallbackList:
             getattr(callback, hook)(*args)
 
     @property
+    def tells(self) -> bool:
+        """Whether somebody wants to read how it goes."""
+        return any(c.params.get("verbose") for c in self.callbacks)
+
+    @property
     def leaves_batches_alone(self) -> bool:
         """Whether nobody has to be called for every batch of training."""
         wanted = (

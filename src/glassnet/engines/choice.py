@@ -11,8 +11,13 @@ from glassnet import config
 
 PLANNING_SECONDS = 3e-4
 """What planning costs for each node of a graph, about."""
-COLD_SECONDS = 8.0
-"""What compiling the kernels of an ordinary network costs, twice."""
+GAIN = 2.0
+"""How many times as long as compiling a run must take NumPy, so that compiling pays.
+
+Natively it then takes less than half of that, and the estimates may be off by some.
+"""
+COLD_SECONDS = 6.0
+"""The price of the kernels of a small network, where two cores compile them."""
 _found: list[bool] = []
 
 
@@ -97,4 +102,4 @@ def price(kernels: Sequence[str], nodes: int) -> float:
 
     missing = compiler.missing(kernels)
     cost = compiler.compile_time_estimate(missing) if missing else 0.0
-    return nodes * PLANNING_SECONDS + 2 * cost
+    return nodes * PLANNING_SECONDS + GAIN * cost

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glassnet.callbacks import CallbackList
+from glassnet.callbacks.messages import say
 from glassnet.engines import Program, choice
 from glassnet.graph.recording import as_tensor, recording
 from glassnet.graph.tensor import STEP
@@ -32,6 +34,8 @@ EPOCHS_AHEAD = 4096
 FIRST_BUDGET = 32
 SESSIONS_KEPT = 4
 """How many ways to run a step in whole epochs are kept ready."""
+WORTH_TELLING = 1.0
+"""Seconds of compiling from which on a person is told what the wait is for."""
 _MANY = 1 << 40
 
 
@@ -46,8 +50,9 @@ class NativeEpochs:
     _session: Session
     _budget: Budget
 
-    def __init__(self, model: Model, source: ArraySource) -> None:
+    def __init__(self, model: Model, source: ArraySource, *, tells: bool) -> None:
         self.model, self._source, self._first = model, source, source.first()
+        self._tells = tells
         self._names: list[str] = []
         self._step: Any = None
         self._taken = False  # whether there is a session for the step
@@ -71,7 +76,10 @@ class NativeEpochs:
             self._step = step
             session = None
             if type(step) is recorded.Step:
-                session = session_of(model, step, self._source, epochs, checks=model.check_finite)
+                checks = model.check_finite
+                session = session_of(
+                    model, step, self._source, epochs, checks=checks, tells=self._tells
+                )
             if session is not None:
                 self._session, self._taken = session, True
                 self._names = list(model.metrics_names) if len(session.results) else []
@@ -241,7 +249,7 @@ def native_epochs(
         return None
     if epochs <= 0:
         return None
-    found = NativeEpochs(model, source)
+    found = NativeEpochs(model, source, tells=hooks.tells)
     try:
         return found if found.follows(epochs) else None
     except BaseException:
@@ -259,7 +267,7 @@ def evaluated(
         return None
     first = source.first()
     step: Any = model.step_for("test", first, recorded.test_step, recorded.signature(first))
-    session = session_of(model, step, source, 1, checks=checks, training=False)
+    session = session_of(model, step, source, 1, checks=checks, tells=hooks.tells, training=False)
     if session is None:
         return None
     if not len(session.results):
@@ -316,11 +324,15 @@ def session_of(
     epochs: int,
     *,
     checks: bool,
+    tells: bool,
     training: bool = True,
 ) -> Session | None:
-    """Return a session that has taken the data, or None where it is not worth it."""
+    """Return a session that has taken the data, or None where it is not worth it.
+
+    With ``tells`` a line is printed before kernels are compiled that take a while.
+    """
     try:
-        return _session_of(model, step, source, epochs, checks, training)
+        return _session_of(model, step, source, epochs, checks, tells, training)
     except (ImportError, OSError) as error:
         choice.go_without(model.engine, error)
         return None
@@ -332,6 +344,7 @@ def _session_of(
     source: ArraySource,
     epochs: int,
     checks: bool,
+    tells: bool,
     training: bool,
 ) -> Session | None:
     rows = min(source.batch_size, source.size)
@@ -353,8 +366,20 @@ def _session_of(
     if not session.is_ready:
         if not choice.is_worth(model.engine, session.kernels, session.nodes, seconds):
             return None
+        if tells:
+            _announce(session.kernels)
         session.ready()
     return session if session.take(tables, source.seed) else None
+
+
+def _announce(kernels: list[str]) -> None:
+    """Say what a person waits for, where kernels must be compiled first."""
+    from glassnet.engines.native import compiler
+
+    seconds = compiler.compile_time_estimate(kernels)
+    if seconds >= WORTH_TELLING:
+        count = len(compiler.missing(kernels))
+        say(f"Compiling {count} kernels, once for this machine: about {math.ceil(seconds)} s.")
 
 
 def _has_kernels(program: Program, shuffles: bool) -> bool:
