@@ -9,6 +9,7 @@ import numpy as np
 
 from glassnet.engines.native import lowering
 from glassnet.engines.native.affine import fold_biases
+from glassnet.engines.native.ahead import look_ahead
 from glassnet.engines.native.arena import Arena, arrange
 from glassnet.engines.native.bound import Bound, Node
 from glassnet.engines.native.fusion import Values
@@ -167,6 +168,8 @@ class Planner:
         instructions = [*early, *instructions, *late]
         if split is not None and split.lanes > 1:
             instructions = [_shared(i, split.lanes) for i in instructions]
+        if self._gathered:
+            look_ahead(instructions, self._bound.sizes["m"])
         plan = Plan(
             instructions,
             [None if p is None else leaves[p] for p in self._bound.inputs],

@@ -149,7 +149,9 @@ class Session:
         rows = min(batch_size, self.size)
         self.steps = -(-self.size // rows)
         full = self.size // rows
-        self._order = np.arange(self.size, dtype=np.int64)
+        # Behind the last batch stands one of rows 0, for whom looks ahead.
+        self._order = np.zeros(self.size + rows, np.int64)[: self.size]
+        self._order[...] = np.arange(self.size)
         self.results = np.zeros(0 if after is None else after.results, np.float64)
         rest = self.size - full * rows
         self._parts = {

@@ -330,7 +330,7 @@ class Stages:
         cell = self._gather.cell
         builder.emit(
             f"executor.gather:{code(dtype)}:{code(node.dtype)}",
-            [out, table, cell, Running(rows), rows, out.size // max(rows, 1)],
+            [out, table, cell, Running(rows), rows, out.size // max(rows, 1), 0, 0],
             writes=[out],
             reads=[table, cell],
             note="gather",

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from glassnet.engines.native.kernels.ahead import note_next
 from glassnet.engines.native.kernels.primitives import call1, call5, view, words
 
 ARGUMENTS = 1
@@ -119,8 +120,9 @@ def load(T: np.dtype) -> Any:
 
 
 def gather(S: np.dtype, D: np.dtype) -> Any:
-    """``[out, source, → address of row numbers, first, rows, entries]``: rows of a table, by the
-    numbers that stand where the cell points to, from the ``first`` on; cast from S to D."""
+    """``[out, source, → address of row numbers, first, rows, entries, note, batch]``: rows of a
+    table, by the numbers that stand where the cell points to, from the ``first`` on; cast from S to
+    D. A note, unless it is 0, takes down the rows that stand ``batch`` numbers later."""
     same = S == D
     size, width, cast = S.itemsize, D.itemsize, D.type
 
@@ -128,6 +130,8 @@ def gather(S: np.dtype, D: np.dtype) -> Any:
         q = words(p)
         numbers = words(words(q[2])[0] + 8 * q[3])
         entries = q[5]
+        if q[6]:
+            note_next(q[6], q[1], words(q[2])[0] + 8 * (q[3] + q[7]), q[4], entries * size)
         for i in range(q[4]):
             to = view(q[0] + i * entries * width, entries, D)
             row = view(q[1] + numbers[i] * entries * size, entries, S)

@@ -4,7 +4,7 @@ All kernels here take the same words::
 
     0 C   1 A   2 B   3 m   4 k   5 n   6 7 strides of A   8 9 strides of B   10 row of C
     11 accumulate   12 bias   13 scratch   14 routine of BLAS   15 axes of the stack   16 → table
-    17 matrices of the stack
+    17 matrices of the stack   18 note of the rows to ask for, or 0: see ``kernels.ahead``
 
 A is (m, k), B is (k, n), C is (m, n) with its columns side by side. Strides count bytes.
 ``accumulate`` 1 adds to what C holds; ``bias`` is the address of a row that is added to every row
@@ -25,6 +25,7 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from glassnet.engines.native.kernels.ahead import look_ahead
 from glassnet.engines.native.kernels.dots import by_dots, height
 from glassnet.engines.native.kernels.micro import Tile, multiplier
 from glassnet.engines.native.kernels.packing import transposer
@@ -89,6 +90,7 @@ def _tiled(T: np.dtype, wide: Tile, narrow: Tile) -> Any:
         a_row, a_step, b_row, b_step = word(p, 6), word(p, 7), word(p, 8), word(p, 9)
         c_row, accumulate, bias = word(p, 10), word(p, 11), word(p, 12)
         direct = b_step == size and b_row >= n * size
+        note, lines = word(p, 18), min(k, 64) // 2
         for piece in range(word(p, 17)):
             a, b, c = places(p, piece)
             j = 0
@@ -111,6 +113,7 @@ def _tiled(T: np.dtype, wide: Tile, narrow: Tile) -> Any:
                     adding, added = accumulate | s, bias + j * size if bias and s == 0 else 0
                     if slim:
                         for i in range(0, m, rows):
+                            look_ahead(note, lines)
                             multiply_narrow(
                                 left + i * a_row, a_row, a_step, right, b_row, depth - last, room,
                                 last, min(rows, m - i), c + i * c_row + j * size, c_row, columns,
@@ -118,6 +121,7 @@ def _tiled(T: np.dtype, wide: Tile, narrow: Tile) -> Any:
                             )  # fmt: skip
                     else:
                         for i in range(0, m, rows):
+                            look_ahead(note, lines)
                             multiply(
                                 left + i * a_row, a_row, a_step, right, b_row, depth - last, room,
                                 last, min(rows, m - i), c + i * c_row + j * size, c_row, columns,
@@ -192,6 +196,7 @@ def paired_rows(T: np.dtype) -> Any:
     def kernel(p: int) -> None:
         m, k, n = word(p, 3), word(p, 4), word(p, 5)
         a_step, b_row, c_row = word(p, 7), word(p, 8), word(p, 10)
+        note, lines = word(p, 18), min(k, 64)
         for piece in range(word(p, 17)):
             a, b, c = places(p, piece)
             for s in range(0, k, DEPTH):
@@ -200,6 +205,7 @@ def paired_rows(T: np.dtype) -> Any:
                     # The last tile begins among rows that are there already.
                     i = min(r, m - rows)
                     for j in range(0, n * size, columns * size):
+                        look_ahead(note, lines)
                         multiply(
                             a + i * size + s * a_step, a_step, b + s * b_row + j, b_row,
                             min(k - s, DEPTH), r - i, c + i * c_row + j, c_row,

@@ -301,6 +301,7 @@ def instruct(builder: Builder, p: Product, kernel: str, scratch: Value | None = 
         axes,
         Table(table) if axes else 0,
         p.pieces,
+        0,
     ]
     builder.emit(
         f"products.{kernel}:{code}",
