@@ -519,6 +519,73 @@ def test_an_index_that_is_out_of_range() -> None:
     assert said[0] == said[1]
 
 
+def picking(kind: str, engine: str) -> tuple[gn.Model, np.ndarray]:
+    """A model that picks by its input's numbers, and numbers of which one is out of range."""
+    gn.utils.set_random_seed(1)
+    x = np.random.default_rng(3).integers(0, 5, size=(40, 2))
+    inputs = gn.Input((2,), dtype="int64")
+    table = gn.Variable(np.linspace(0, 1, 15, dtype="float32").reshape(5, 3))
+    if kind == "embedding":
+        picked = layers.Embedding(5, 3, name="table")(inputs)
+    elif kind == "take":
+        picked = gn.ops.take(table, inputs, axis=0)
+    else:
+        rows = gn.ops.cast(gn.ops.stack([inputs] * 3, axis=1), "float32")[:, :, :1]
+        picked = gn.ops.take_along_axis(rows, inputs[:, :, None] - 2, axis=1)
+    model = gn.Model(inputs, layers.Dense(1)(layers.Flatten()(picked)), name="net")
+    model.compile("sgd", "mse", engine=engine)
+    x[29, 1] = 7
+    return model, x
+
+
+@pytest.mark.parametrize("rows", [1, 5, 40])
+@pytest.mark.parametrize("kind", ["embedding", "take", "take along"])
+def test_a_prediction_for_an_index_that_is_out_of_range(kind: str, rows: int) -> None:
+    """Compiled code can't raise: it says that the reference has to."""
+    said, given = [], []
+    for engine in ENGINES:
+        model, x = picking(kind, engine)
+        good, bad = np.roll(x, -30, axis=0)[:rows], x[29 : 29 + rows]
+        given.append([model.predict(good if rows < 40 else x[:29], verbose=0) for _ in range(3)])
+        for _ in range(2):
+            with pytest.raises((ValueError, IndexError)) as caught:
+                model.predict(bad, verbose=0)
+            said.append((type(caught.value), str(caught.value)))
+        given[-1].append(model.predict(good if rows < 40 else x[:29], verbose=0))
+    assert said[:2] == said[2:]
+    close(given[0], given[1])
+
+
+@pytest.mark.parametrize("kind", ["embedding", "take", "take along"])
+@pytest.mark.parametrize("method", ["evaluate", "fit"])
+def test_a_run_with_an_index_that_is_out_of_range(kind: str, method: str) -> None:
+    said = []
+    for engine in ENGINES:
+        model, x = picking(kind, engine)
+        with pytest.raises((ValueError, IndexError)) as caught:
+            getattr(model, method)(x, Y, batch_size=BATCH, verbose=0)
+        said.append((type(caught.value), str(caught.value), model.progress.seen))
+    assert said[0] == said[1]
+
+
+def test_a_metric_of_classes_that_the_model_has_not() -> None:
+    """The metric's numbers stay finite, so nothing but the index tells."""
+    for engine in ENGINES:
+        gn.utils.set_random_seed(1)
+        model = gn.Sequential([gn.Input((6,)), layers.Dense(1)])
+        top = gn.metrics.SparseTopKCategoricalAccuracy(1)
+        model.compile("sgd", "mse", metrics=[top], engine=engine)
+        with pytest.raises(IndexError, match="out of bounds"):
+            model.fit(X, np.arange(40) % 3, batch_size=8, verbose=0)
+
+
+def test_embeddings_are_looked_up_in_compiled_code(blocks: list[tuple[int, int]]) -> None:
+    model, x = picking("embedding", "native")
+    model.fit(x % 5, Y, batch_size=8, epochs=3, verbose=0)
+    assert blocks == [(0, 3)]
+    assert model.explain_plan(x % 5, Y).totals.by_reference == 0
+
+
 # --- callbacks --------------------------------------------------------------------------------
 def fitted(engine: str, callbacks: Callable[[], Any] = list, **options: Any) -> tuple[Any, Any]:
     model = network(engine)

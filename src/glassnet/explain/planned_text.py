@@ -92,7 +92,7 @@ def _computed(line: Line) -> str:
     if line.arrays > 1:
         parts.append(f"for {line.arrays} arrays in turn")
     if line.checks:
-        parts.append("is it finite?")
+        parts.append("in range?" if line.kernel.startswith("indexing.") else "is it finite?")
     if not parts:
         return line.note
     helps = " " in line.note or line.note in _HELPERS

@@ -30,8 +30,11 @@ class Quick:
         self._ready, self._structure = ready, structure
 
     def __call__(self, x: np.ndarray) -> Any:
+        """Return the outputs; None where the reference has to compute them."""
         small = x.nbytes <= SMALL
         outputs = self._ready.answer(x) if small else self._ready.run((x, _NO_STEP))
+        if outputs is None:
+            return None
         if self._structure is None:
             return outputs[0]
         return pack_like(self._structure, outputs)

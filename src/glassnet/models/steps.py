@@ -140,8 +140,9 @@ class Step:
             except (ImportError, OSError) as error:
                 choice.go_without(engine, error)
                 ready = None
-            if ready is not None:
-                return ready.run(given)
+            found = None if ready is None else ready.run(given)
+            if found is not None:
+                return found
         return self.program.run(*arrays, step=step)
 
     def _ready(self, given: list[np.ndarray], engine: str | None) -> Ready | None:

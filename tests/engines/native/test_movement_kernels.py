@@ -128,6 +128,26 @@ def test_an_index_out_of_range_gives_nan():
     assert run_op(Pick((0,)), draw(3, dtype="int64"), np.array([5])) is None
 
 
+@pytest.mark.parametrize("index", [[0, 4], [-5, 1], [5, 0], [0, -6]])
+def test_kernels_tell_of_an_index_that_is_out_of_range(index):
+    outside = not all(-5 <= i < 5 for i in index)
+    numbers, x = np.array(index), draw(5, 1)
+    for kernel, words in {
+        "pick": (1, 2, 1, 20, "flag", 1, numbers, 5, 4),
+        "add_at": (1, 2, 1, 20, "flag", 1, numbers, 5, 4),
+        "pick_along": (numbers, 1, 2, 1, 5, "flag"),
+        "add_along": (numbers, 1, 2, 1, 5, "flag"),
+    }.items():
+        flag, made = np.zeros(1, np.int64), np.zeros((5, 1), "float32")
+        given = [flag if isinstance(word, str) else word for word in words]
+        call(f"indexing.{kernel}:f4:i8", made, x, *given)
+        assert flag[0] == outside
+    flag, made = np.zeros(1, np.int64), np.zeros(2, np.int64)
+    call("indexing.check:i8", made, numbers, 2, 5, flag)
+    assert made.tolist() == index
+    assert flag[0] == any(i < 0 or i >= 5 for i in index)
+
+
 def test_nothing_picked():
     check(Pick((0,)), draw(3, 2), np.zeros((0,), int))
     check(AddAt((3, 2), (0,)), np.zeros((0, 2), "float32"), np.zeros((0,), int))
@@ -146,7 +166,7 @@ def test_rows_of_a_batch_are_gathered(source, target):
     for entries in (1, 2, 15, 100):
         data, rows = draw(50, entries, dtype=source), RNG.permutation(50)[:25]
         cell, out = np.array([rows.ctypes.data]), np.full((21, entries), -1, target)
-        call(f"executor.gather:{source}:{target}", out, data, cell, 5, 20, entries)
+        call(f"executor.gather:{source}:{target}", out, data, cell, 5, 20, entries, 0, 0)
         np.testing.assert_array_equal(out[:20], data[rows[5:]])
         assert (out[20] == -1).all()
 

@@ -45,20 +45,23 @@ class Ready:
         self._free.append(_Bound(self.plan))
         self.runs = True
 
-    def answer(self, x: np.ndarray) -> list[np.ndarray]:
-        """Return the outputs for a small first input; a graph that asks for no more than that."""
+    def answer(self, x: np.ndarray) -> list[np.ndarray] | None:
+        """Return the outputs for a small first input; a graph that asks for no more than that.
+
+        None, as of ``run``: an index is out of range, and the reference will say which.
+        """
         bound = self._taken()
         found = bound.answer(x)
         self._free.append(bound)
         return found
 
-    def run(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+    def run(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray] | None:
         """Return the outputs for the arrays of the inputs, which must be C-contiguous."""
         outputs = [np.empty(v.shape, v.dtype) for v in self.plan.outputs]
         bound = self._taken()
-        bound.run(arrays, outputs)
+        is_right = bound.run(arrays, outputs)
         self._free.append(bound)
-        return outputs
+        return outputs if is_right else None
 
     def _taken(self) -> _Bound:
         try:
@@ -80,6 +83,8 @@ class _Bound:
         self._places = [value for _, value in plan.variables]
         self._last: list[np.ndarray] = []
         self._pinned = blas.single_threaded if plan.uses_blas else nullcontext
+        self._flag = np.zeros(1, np.int64)
+        self._instance.bind(plan.flag, address(self._flag))
 
     def _look_at_variables(self) -> None:
         now = arrays_of(self._variables)
@@ -89,7 +94,13 @@ class _Bound:
                 self._instance.bind(value, address(array))
             self._last, self._held = now, held
 
-    def answer(self, x: np.ndarray) -> list[np.ndarray]:
+    def _is_right(self) -> bool:
+        """Whether the last run met no index that is out of range."""
+        flagged = bool(self._flag[0])
+        self._flag[0] = 0
+        return not flagged
+
+    def answer(self, x: np.ndarray) -> list[np.ndarray] | None:
         """Return the outputs for the first input; the others stay what they were at first."""
         if self._desk is None:
             self._desk = Desk(self.plan, self._instance)
@@ -97,10 +108,10 @@ class _Bound:
         self._desk.x[...] = x
         with self._pinned():
             self._instance.run()
-        return [array.copy() for array in self._desk.outputs]
+        return [array.copy() for array in self._desk.outputs] if self._is_right() else None
 
-    def run(self, arrays: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> None:
-        """Compute the outputs from the arrays of the inputs."""
+    def run(self, arrays: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> bool:
+        """Compute the outputs from the arrays of the inputs; return whether they are right."""
         self._desk = None
         self._look_at_variables()
         bind = self._instance.bind
@@ -111,6 +122,7 @@ class _Bound:
             bind(value, address(array))
         with self._pinned():
             self._instance.run()
+        return self._is_right()
 
 
 class Desk:
@@ -182,4 +194,5 @@ class NativeProgram:
         ready = self.ready_for(given, "native")
         if ready is None:
             raise RuntimeError("the native engine was asked for and did not run")
-        return ready.run(given)
+        found = ready.run(given)
+        return self.program.run(*arrays, step=step) if found is None else found

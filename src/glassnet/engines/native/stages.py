@@ -75,7 +75,7 @@ class Stages:
         outputs: where outputs go.
         gather: inputs that are rows of tables.
         number: gives the value of a constant.
-        flag: what is set where a watched value is not finite.
+        flag: what is set where a watched value is not finite, or an index out of range.
     """
 
     def __init__(
@@ -133,7 +133,7 @@ class Stages:
         ends = [i for i, g in enumerate(fusion.groups) if is_last(g, i, read, later)]
         last = set(ends)
         sequence = [i for i in range(len(fusion.groups)) if i not in last] + ends
-        builder = Builder()
+        builder = Builder(flag=self._flag)
         groups = _joined([fusion.groups[i] for i in sequence], len(ends))
         self._lower(groups, stored, builder, self._nodes, self._values)
         return builder.instructions
@@ -188,7 +188,7 @@ class Stages:
         read = readers(own, fusion, values)
         elsewhere = {p for p, at in self._read_at.items() if at - {number}} | self._outputs.places
         stored = elsewhere | _read_outside(fusion, read)
-        builder = Builder(role="slice")
+        builder = Builder(role="slice", flag=self._flag)
         self._lower(fusion.groups, stored, builder, nodes, values)
         before, body = _invariant(builder.instructions)
         return [*before, _parallel(body, split, self._zeros)]

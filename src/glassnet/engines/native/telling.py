@@ -66,7 +66,7 @@ class Line:
     operations: int
     """Floating-point operations."""
     checks: bool = False
-    """Whether it looks for results that are not finite."""
+    """Whether it looks for results that are not finite, or for indices out of range."""
     in_place: bool = False
     """Whether a result lies where an operand was."""
     arrays: int = 1

@@ -1,4 +1,7 @@
-"""Kernels that pick entries by their numbers, and put them back."""
+"""Kernels that pick entries by their numbers, and put them back.
+
+Where an index is out of range they set a flag; the address of the flag is 0 where nobody looks.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,12 @@ def _counted(index: int, size: int) -> int:
     return index if 0 <= index < size else -1
 
 
+@njit
+def _note(flag: int) -> None:
+    if flag:
+        words(flag)[0] = 1
+
+
 def _row(L: np.dtype) -> Any:
     """``row(words, table, o, c)``: the address of a row of a table; 0 where there is no such row.
 
@@ -29,9 +38,10 @@ def _row(L: np.dtype) -> Any:
     def row(p: int, table: int, o: int, c: int) -> int:
         q = words(p)
         place = table + o * q[5]
-        for a in range(7, 7 + 3 * q[6], 3):
+        for a in range(8, 8 + 3 * q[7], 3):
             index = _counted(np.int64(view(q[a], q[3], L)[c]), q[a + 1])
             if index < 0:
+                _note(q[6])
                 return 0
             place += index * q[a + 2]
         return place
@@ -59,7 +69,7 @@ def one_hot(L: np.dtype, D: np.dtype) -> Any:
 
 
 def pick(T: np.dtype, L: np.dtype) -> Any:
-    """``[out, in, lead, count, tail, lead stride, k, (indices, size, stride) × k]``.
+    """``[out, in, lead, count, tail, lead stride, → flag, k, (indices, size, stride) × k]``.
 
     The input is (lead, picked axes, tail) with ``tail`` entries side by side; for each of k picked
     axes there are ``count`` indices, the axis's size and its stride. out is row-major
@@ -87,7 +97,7 @@ def pick(T: np.dtype, L: np.dtype) -> Any:
 
 
 def add_at(T: np.dtype, L: np.dtype) -> Any:
-    """``[out, in, lead, count, tail, lead stride, k, (indices, size, stride) × k]``.
+    """``[out, in, lead, count, tail, lead stride, → flag, k, (indices, size, stride) × k]``.
 
     Adds the rows of the input, row-major (lead, count, tail), to the rows of out that the indices
     name, one after another; ``pick`` reversed. Rows with an index out of range are left out.
@@ -110,10 +120,11 @@ def add_at(T: np.dtype, L: np.dtype) -> Any:
 
 
 def pick_along(T: np.dtype, L: np.dtype) -> Any:
-    """``[out, in, indices, outer, count, inner, size]``: out[o, c, i] = in[o, indices[o, c, i], i].
+    """``[out, in, indices, outer, count, inner, size, → flag]``
 
-    All are row-major; out and the indices are (outer, count, inner), the input has ``size`` in the
-    middle. Negative indices count from the end; one out of range gives NaN.
+    out[o, c, i] = in[o, indices[o, c, i], i]. All are row-major; out and the indices are (outer,
+    count, inner), the input has ``size`` in the middle. Negative indices count from the end; one
+    out of range gives NaN.
     """
     nan = T.type(np.nan)
 
@@ -128,17 +139,22 @@ def pick_along(T: np.dtype, L: np.dtype) -> Any:
             for _ in range(count):
                 for i in range(inner):
                     index = _counted(np.int64(indices[at]), limit)
-                    to[at] = source[(o * limit + index) * inner + i] if index >= 0 else nan
+                    if index >= 0:
+                        to[at] = source[(o * limit + index) * inner + i]
+                    else:
+                        to[at] = nan
+                        _note(q[7])
                     at += 1
 
     return kernel
 
 
 def add_along(T: np.dtype, L: np.dtype) -> Any:
-    """``[out, in, indices, outer, count, inner, size]``: out[o, indices[…], i] += in[o, c, i].
+    """``[out, in, indices, outer, count, inner, size, → flag]``
 
-    All are row-major; the input and the indices are (outer, count, inner), out has ``size`` in the
-    middle; ``pick_along`` reversed. Entries with an index out of range are left out.
+    out[o, indices[o, c, i], i] += in[o, c, i]. All are row-major; the input and the indices are
+    (outer, count, inner), out has ``size`` in the middle; ``pick_along`` reversed. Entries with an
+    index out of range are left out.
     """
 
     def kernel(p: int) -> None:
@@ -154,6 +170,24 @@ def add_along(T: np.dtype, L: np.dtype) -> Any:
                     index = _counted(np.int64(indices[at]), limit)
                     if index >= 0:
                         to[(o * limit + index) * inner + i] += source[at]
+                    else:
+                        _note(q[7])
                     at += 1
+
+    return kernel
+
+
+def check(L: np.dtype) -> Any:
+    """``[out, in, n, limit, → flag]``: the numbers as they are; each must lie in 0 … limit - 1."""
+
+    def kernel(p: int) -> None:
+        q = words(p)
+        n, limit = q[2], q[3]
+        to, numbers = view(q[0], n, L), view(q[1], n, L)
+        for i in range(n):
+            number = numbers[i]
+            to[i] = number
+            if not 0 <= np.int64(number) < limit:
+                _note(q[4])
 
     return kernel

@@ -93,6 +93,9 @@ class Builder:
     """The role of buffers for values between instructions."""
     accumulating: bool = False
     """Whether the value is to be added to what ``out`` holds; for rules that say they can."""
+    flag: Value | None = None
+    """What an instruction sets where it meets what is an error of its op: the reference computes
+    the run again, and raises. None where nobody looks."""
 
     def emit(
         self,

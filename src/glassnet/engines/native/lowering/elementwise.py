@@ -44,7 +44,7 @@ NATIVE: dict[type[Op], frozenset[str]] = {
 """The ops with a kernel, and the dtypes of their (last) operand that it is made for.
 
 Left out on purpose: integers to a power, where a negative exponent raises; checked indices, which
-raise as well; float16; operands of several dtypes.
+have a rule of their own; float16; operands of several dtypes.
 """
 COPIES = (r.Identity, r.StopGradient)
 ONE_BY_ONE = frozenset(

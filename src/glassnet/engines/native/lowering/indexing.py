@@ -1,7 +1,7 @@
 """Lowering of ops that pick entries by their numbers, and of those that put them back.
 
-Integers out of range are an error of the op, which compiled code can't raise: it gives NaN. Entries
-that are no floats have no NaN, so those are left to the reference.
+Integers out of range are an error of the op, which compiled code can't raise: it sets a flag and
+gives NaN. Entries that are no floats have no NaN, so those are left to the reference.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ import math
 from collections.abc import Iterable, Sequence
 
 from glassnet.engines.native.lowering.base import SUM, Builder, Word, lowers, slices
+from glassnet.engines.native.lowering.elementwise import code
 from glassnet.engines.native.lowering.movement import fill, merged_axes, move
 from glassnet.engines.native.memory import Value
+from glassnet.ops.checking import CheckedIndex
 from glassnet.ops.indexing import AddAlong, AddAt, Pick, PickAlong
 
 Axes = tuple[int | None, ...]
@@ -46,9 +48,10 @@ def pick(builder: Builder, op: Pick, out: Value, value: Value, *indices: Value) 
             math.prod(shape),
             math.prod(picked.shape[last:]),
             lead[0][1] if lead else 0,
+            builder.flag or 0,
             *_table(flat, picked, first),
         ],
-        writes=[out],
+        writes=[out, *_flags(builder)],
         reads=[picked, *flat],
         note="pick",
     )
@@ -78,9 +81,10 @@ def add_at(builder: Builder, op: AddAt, out: Value, value: Value, *indices: Valu
                 math.prod(shape),
                 tail,
                 picked * tail * out.dtype.itemsize,
+                builder.flag or 0,
                 *_table(flat, target, first),
             ],
-            writes=[target],
+            writes=[target, *_flags(builder)],
             reads=[rows, *flat],
             operations=value.size,
             note="add_at",
@@ -161,12 +165,32 @@ def _along(
     outer, inner = math.prod(shape[:axis]), math.prod(shape[axis + 1 :])
     builder.emit(
         f"indexing.{name}:{_codes(value, [index])}",
-        [out, source, places, outer, shape[axis], inner, size],
-        writes=[out],
+        [out, source, places, outer, shape[axis], inner, size, builder.flag or 0],
+        writes=[out, *_flags(builder)],
         reads=[source, places],
         operations=index.size,
         note=name,
     )
+
+
+@lowers(CheckedIndex)
+def checked_index(builder: Builder, op: CheckedIndex, out: Value, value: Value) -> bool | None:
+    """The numbers as they are; where one is out of range, the reference says so."""
+    if builder.flag is None:
+        return False
+    numbers = builder.contiguous(value)
+    builder.emit(
+        f"indexing.check:{code(value.dtype)}",
+        [out, numbers, out.size, op.limit, builder.flag],
+        writes=[out, builder.flag],
+        reads=[numbers],
+        note="check",
+    )
+    return None
+
+
+def _flags(builder: Builder) -> list[Value]:
+    return [] if builder.flag is None else [builder.flag]
 
 
 def _supported(value: Value, indices: Sequence[Value]) -> bool:
