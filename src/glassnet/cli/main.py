@@ -7,7 +7,7 @@ from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from typing import Any
 
-from glassnet.cli import explain, predict, train
+from glassnet.cli import explain, kernels, predict, train
 from glassnet.cli.recipes import RECIPES
 from glassnet.config import NOTATIONS
 
@@ -17,7 +17,7 @@ Neural networks you can see through: Keras's interface on NumPy.
 Begin with
 
   glassnet train xor        the smallest problem that needs a hidden layer; a second
-  glassnet train mnist      handwritten digits, a convolutional network; a minute or two
+  glassnet train mnist      handwritten digits, a convolutional network; half a minute
 
 Each trains a network, judges it on examples it has not seen, and saves it; with --report it
 writes a page with the curves, the evaluation, the worst cases and the mathematics:
@@ -34,6 +34,10 @@ Each shows how it learns, and is a program you could have written:
 Try a layer that you wrote yourself:
 
   glassnet check my_layer.py
+
+Let the native engine be ready before the first long run:
+
+  glassnet kernels --compile
 """
 
 
@@ -70,7 +74,20 @@ def parser() -> ArgumentParser:
     one.add_argument("--classes", action="store_true", help="print the number of the best class")
     _add_explanations(commands)
     _add_check(commands)
+    _add_kernels(commands)
     return top
+
+
+def _add_kernels(commands: Any) -> None:
+    one = commands.add_parser(
+        "kernels", help="list, compile ahead or remove the native engine's kernels",
+        description="Tell where the compiled kernels of the native engine are kept on this "
+        "machine, and how many. They are compiled when a run needs them first; --compile does that "
+        "ahead.",
+    )  # fmt: skip
+    one.add_argument("--compile", action="store_true",
+                     help="compile those that ordinary networks need")  # fmt: skip
+    one.add_argument("--clear", action="store_true", help="remove all")
 
 
 def _add_check(commands: Any) -> None:
@@ -163,7 +180,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     run = {"train": train.train, "summary": predict.summary, "predict": predict.predict,
            "explain": explain.explain, "code": explain.code, "plan": explain.plan,
-           "check": _check}  # fmt: skip
+           "check": _check, "kernels": kernels.kernels}  # fmt: skip
     try:
         return run[options.command](options)
     except KeyboardInterrupt:

@@ -372,6 +372,16 @@ def _session_of(
     return session if session.take(tables, source.seed) else None
 
 
+def kernels_of(model: Model, source: ArraySource, *, training: bool) -> list[str]:
+    """Return the kernels for epochs of training, or of an evaluation; nothing is compiled."""
+    first = source.first()
+    step: Any = model.training_step(first)
+    if not training:
+        step = model.step_for("test", first, recorded.test_step, recorded.signature(first))
+    tables = _tables(step, source)
+    return _made(model, step, tables, source, training, True, training).kernels
+
+
 def _announce(kernels: list[str]) -> None:
     """Say what a person waits for, where kernels must be compiled first."""
     from glassnet.engines.native import compiler

@@ -161,6 +161,11 @@ class Store:
         family = family_of(kernel)
         return (self.place or Path()) / f"{family}-{code_key(family)}-{self.machine}"
 
+    def fits(self, folder: Path) -> bool:
+        """Tell whether what lies in a folder is for this machine and version."""
+        family = folder.name.partition("-")[0]
+        return folder == self.folder(f"{family}.")
+
     def present(self, kernels: Iterable[str]) -> set[str]:
         """Return those of the kernels that have a file here."""
         files: dict[Path, list[str]] = {}
@@ -256,6 +261,21 @@ def nothing_kept(kernels: Iterable[str]) -> bool:
     folders = _listed(place) if place else []
     keys = {f"{family}-{code_key(family)}" for family in map(family_of, kernels)}
     return not any(folder.startswith(key) for folder in folders for key in keys)
+
+
+def folders() -> list[Path]:
+    """Return the folders of kernels, those for other machines and versions too."""
+    place = root()
+    names = _listed(place) if place else []
+    return [place / name for name in sorted(names) if place and _FOLDER.fullmatch(name)]
+
+
+def clear() -> None:
+    """Remove all kernels; who needs one compiles it anew."""
+    import shutil
+
+    for folder in folders():
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _listed(folder: Path) -> list[str]:
