@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint parity bench docs clean
+.PHONY: demo test test-all lint parity bench docs clean
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -13,9 +13,16 @@ $(VENV)/.installed: pyproject.toml
 demo: $(VENV)/.installed
 	$(BIN)/glassnet train mnist
 
-# Two workers on two cores: BLAS threads of their own would only wait for each other.
+# Two workers on two cores: BLAS threads of their own would only wait for each other. Bytecode is
+# kept, else pytest would rewrite the assertions of all tests in each worker of each run.
+PYTEST := PYTHONDONTWRITEBYTECODE= OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
 test: $(VENV)/.installed
-	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+	$(PYTEST)
+
+# Also the draws and dtypes that are more of the same.
+test-all: $(VENV)/.installed
+	$(PYTEST) --thorough
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

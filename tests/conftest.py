@@ -1,11 +1,13 @@
 """Every test runs with every recorded graph held against the specification of a legal graph.
 
 Models run on the NumPy engine, the definition of all values, unless a test asks for another one or
-``GLASSNET_ENGINE`` says so.
+``GLASSNET_ENGINE`` says so. Tests marked `thorough` run where ``--thorough`` asks for them.
 """
 
 import os
 import signal
+
+import pytest
 
 from glassnet import config
 
@@ -15,3 +17,17 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 config.set_check_graphs(True)
 if not os.environ.get("GLASSNET_ENGINE"):
     config.set_engine("numpy")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--thorough", action="store_true", help="also run the tests that try more of the same"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--thorough"):
+        return
+    left = [item for item in items if item.get_closest_marker("thorough")]
+    config.hook.pytest_deselected(items=left)
+    items[:] = [item for item in items if not item.get_closest_marker("thorough")]

@@ -38,8 +38,9 @@ def level(name: str) -> int:
 
 def imports_of(path: Path) -> set[str]:
     found: set[str] = set()
-    tree = ast.parse(path.read_text())
-    for node in ast.walk(tree):
+    text = path.read_text()
+    tree = ast.parse(text)
+    for node in ast.walk(tree) if "TYPE_CHECKING" in text else ():
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
             node.body.clear()  # types alone: nothing is imported at run time
     for node in ast.walk(tree):
