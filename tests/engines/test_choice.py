@@ -122,6 +122,18 @@ def test_the_price_is_twice_what_compiling_takes(place: Path) -> None:
     assert choice.is_worth("native", kernels, 100, 0.0)
 
 
+def test_after_a_long_run_short_ones_find_the_kernels(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short = 10 * choice.PLANNING_SECONDS * 1.1
+    assert not choice.may_be_worth("auto", 10, short)
+    with pytest.raises(Compiles):
+        network().fit(X, Y, epochs=1_000_000, verbose=0)
+    monkeypatch.setattr(compiler, "missing", lambda kernels: [])  # what it was about to compile
+    assert choice.may_be_worth("auto", 10, short)
+    assert not choice.may_be_worth("auto", 10, short / 2)
+
+
 def test_two_processes_halve_the_price_and_a_core_alone_does_not(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

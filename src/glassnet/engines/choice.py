@@ -88,12 +88,19 @@ def is_worth(engine: str | None, kernels: Sequence[str], nodes: int, seconds: fl
 
     The estimate is made of operations and bytes, never of a timing.
     """
-    return is_asked_for(engine) or seconds > price(kernels, nodes)
+    return _noted(is_asked_for(engine) or seconds > price(kernels, nodes))
 
 
 def is_paid(engine: str | None, needed: float, seconds: float) -> bool:
     """Whether what NumPy would take is more than what must be paid to run natively."""
-    return is_asked_for(engine) or seconds > needed
+    return _noted(is_asked_for(engine) or seconds > needed)
+
+
+def _noted(worth: bool) -> bool:
+    """Note that kernels will be compiled: shorter runs find them then."""
+    if worth:
+        _something_is_compiled.cache_clear()
+    return worth
 
 
 def price(kernels: Sequence[str], nodes: int) -> float:
