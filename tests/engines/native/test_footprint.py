@@ -25,7 +25,7 @@ RNG = np.random.default_rng(0)
 def plans_of(model: Any) -> list[Plan]:
     """The plans by which a model was trained in compiled code."""
     sessions = [s for step in model._steps.values() for s in getattr(step, "sessions", {}).values()]
-    return [part[1] for s in sessions for part in s._parts.values() if part is not None]
+    return [plan for s in sessions for plan in s.plans]
 
 
 def xor() -> tuple[Any, np.ndarray, np.ndarray]:

@@ -13,7 +13,7 @@ from glassnet.engines.native.instance import Call, Instance, aligned
 from glassnet.engines.native.interrupts import PutOff
 from glassnet.engines.native.lowering.elementwise import finite_kernel
 from glassnet.engines.native.lowering.random import SHUFFLE, signed
-from glassnet.engines.native.memory import Value, rounded
+from glassnet.engines.native.memory import rounded
 from glassnet.engines.native.planning import Plan, Planner
 from glassnet.engines.program import Program
 from glassnet.graph.tensor import STEP, Tensor
@@ -21,6 +21,10 @@ from glassnet.graph.variable import Variable, arrays_of, replace_arrays
 
 STEP_CELL, ROWS, FLAG, FAILED, EPOCH, BATCH, MADE, KEY = range(8)
 """The cells of the state, as ``executor.epochs`` knows them."""
+TABLE, EPOCHS, BUDGET = 12, 14, 15
+"""The words of ``executor.epochs`` that each call sets."""
+SEED = 2
+"""The word of the shuffle that says which orders are to come."""
 
 Table = tuple[tuple[int, ...], np.dtype]
 STATE_EVERY = 16
@@ -96,6 +100,16 @@ class Recorded:
     """What must be finite after every 16th step: where it is not, it stays so."""
 
 
+@dataclass
+class Part:
+    """One of the graphs of an epoch, planned."""
+
+    recorded: Recorded
+    plan: Plan
+    results: np.ndarray | None = None
+    """Where its results are wanted, as float64; None where nobody looks."""
+
+
 def plan_of(part: Recorded, tables: Sequence[Table], rows: int) -> Plan:
     """Return the plan of a step on rows that are picked from tables, weights changed in place.
 
@@ -154,12 +168,13 @@ class Session:
         self._order[...] = np.arange(self.size)
         self.results = np.zeros(0 if after is None else after.results, np.float64)
         rest = self.size - full * rows
-        self._parts = {
-            "first": (step, self._plan(step, rows), None),
-            "last": (step, self._plan(step, rest), None) if rest else None,
-            "before": None if before is None else (before, self._plan(before, 0), None),
-            "after": None if after is None else (after, self._plan(after, 0), self.results),
-        }
+        self._parts = {"first": Part(step, plan_of(step, self._shapes, rows))}
+        if rest:
+            self._parts["last"] = Part(step, plan_of(step, self._shapes, rest))
+        if before is not None:
+            self._parts["before"] = Part(before, plan_of(before, (), 0))
+        if after is not None:
+            self._parts["after"] = Part(after, plan_of(after, (), 0), self.results)
         self._rows, self._full, self._shuffles, self._counts = rows, full, shuffles, counts
         self._instances: dict[str, Instance] = {}
         self.tables: list[np.ndarray] = []
@@ -173,21 +188,24 @@ class Session:
             found[SHUFFLE] = None
         for variable in self._state_checked:
             found.update(dict.fromkeys(_finite_kernels(variable)))
-        for part in self._parts.values():
-            if part is not None:
-                found.update(dict.fromkeys(part[1].kernels))
+        for plan in self.plans:
+            found.update(dict.fromkeys(plan.kernels))
         return list(found)
+
+    @property
+    def plans(self) -> list[Plan]:
+        """The plans of all graphs."""
+        return [part.plan for part in self._parts.values()]
 
     @property
     def nodes(self) -> int:
         """How many nodes the graph of a step has."""
-        part = self._parts["first"]
-        return 0 if part is None else part[1].nodes
+        return self._parts["first"].plan.nodes
 
     def ready(self) -> None:
         """Compile or load the kernels and give every program its memory."""
         compiler.addresses_of(self.kernels)
-        made = {n: self._instance(*part) for n, part in self._parts.items() if part is not None}
+        made = {name: self._instance(part) for name, part in self._parts.items()}
         self._checks = self._check_words()
         self._run = Call(compiler.address_of("executor.epochs"))
         key = self.state.ctypes.data + 8 * KEY
@@ -257,7 +275,7 @@ class Session:
                 for table, value in zip(tables, instance.plan.tables, strict=False):
                     if value is not None:
                         instance.bind(value, table.ctypes.data)
-        self._shuffle[2] = signed(seed)
+        self._shuffle[SEED] = signed(seed)
         return True
 
     def release(self) -> None:
@@ -266,32 +284,24 @@ class Session:
         if self._taken.locked():
             self._taken.release()
 
-    def _instance(self, part: Recorded, plan: Plan, results: np.ndarray | None) -> Instance:
-        instance = Instance(plan)
+    def _instance(self, part: Part) -> Instance:
+        plan, instance = part.plan, Instance(part.plan)
         instance.failed = self.state[FAILED : FAILED + 1]
         instance.bind(plan.flag, self._cell(FLAG))
         instance.bind(plan.cell, self._cell(ROWS))
-        for tensor, value in zip(part.program.inputs, plan.inputs, strict=True):
+        for tensor, value in zip(part.recorded.program.inputs, plan.inputs, strict=True):
             if value is not None and tensor is STEP:
                 instance.bind(value, self._cell(STEP_CELL))
         for variable, value in plan.variables:
             instance.bind(value, self.store.address(variable))
-        for i, value in enumerate(plan.outputs[: part.results]):
-            self._bind_result(instance, value, i, results)
+        for i, value in enumerate(plan.outputs[: part.recorded.results]):
+            if part.results is not None:
+                instance.bind(value, part.results.ctypes.data + 8 * i)
+            else:
+                room = aligned(max(value.nbytes, 1))
+                instance.keep(room)
+                instance.bind(value, room.ctypes.data)
         return instance
-
-    def _bind_result(
-        self, instance: Instance, value: Value, i: int, results: np.ndarray | None
-    ) -> None:
-        if results is None:
-            room = aligned(max(value.nbytes, 1))
-            instance.keep(room)
-            instance.bind(value, room.ctypes.data)
-        else:
-            instance.bind(value, results.ctypes.data + 8 * i)
-
-    def _plan(self, part: Recorded, rows: int) -> Plan:
-        return plan_of(part, self._shapes if rows else (), rows)
 
     def _cell(self, number: int) -> int:
         return int(self.state.ctypes.data) + 8 * number
@@ -308,8 +318,8 @@ class Session:
         Raises:
             Exception: what the reference raised, if an op that it computes failed.
         """
-        self._words[12] = table.ctypes.data
-        self._words[14], self._words[15] = epochs, budget
+        self._words[TABLE] = table.ctypes.data
+        self._words[EPOCHS], self._words[BUDGET] = epochs, budget
         first = self._instances["first"]
         with PutOff(), blas.single_threaded(), crew.at_work(first.control, first.threads):
             self._run(self._words.ctypes.data)
@@ -332,11 +342,11 @@ class Session:
     @property
     def asks(self) -> bool:
         """Whether the reference computes an op, so that a person's own code may run."""
-        return any(part is not None and part[1].hosts for part in self._parts.values())
+        return any(plan.hosts for plan in self.plans)
 
     @property
     def flagged(self) -> bool:
-        """Whether a value that is not finite stopped the run."""
+        """Whether a value that is not finite, or an index out of range, stopped the run."""
         return bool(self.state[FLAG])
 
     @property
