@@ -1,5 +1,7 @@
 """300 drawn networks with drawn optimizers: the native engine against the reference.
 
+The first 60 are tried always, all of them with ``--thorough``.
+
 Values, gradients, and training through ``fit`` with its history, metrics, weights and optimizer
 state; every sixth network with its batch dealt to lanes, every sixth in slices of one example.
 """
@@ -16,6 +18,7 @@ import pytest
 
 pytest.importorskip("numba")
 from networks_drawn import Case, drawn
+from thorough import first
 
 import glassnet as gn
 from glassnet.engines import Program
@@ -29,7 +32,7 @@ from glassnet.models import steps as recorded
 from glassnet.models.data import Batch
 from glassnet.nest import flatten
 
-COUNT, CHUNK = 300, 10
+COUNT, ALWAYS, CHUNK = 300, 60, 10
 STEPS = 50
 TRAINED = {"float32": 1e-4, "float64": 1e-9}
 COMPUTED = {"float32": 2e-5, "float64": 1e-12}
@@ -223,7 +226,7 @@ def check_training(seed: int, dtype: str, still: set[str]) -> Run:
     return found
 
 
-@pytest.mark.parametrize("start", range(0, COUNT, CHUNK))
+@pytest.mark.parametrize("start", first(ALWAYS // CHUNK, range(0, COUNT, CHUNK)))
 def test_networks(start: int) -> None:
     for seed in range(start, start + CHUNK):
         dtype, way = settings(seed)
