@@ -14,7 +14,8 @@ from glassnet.engines.native import planning
 from glassnet.engines.native.instance import Instance
 from glassnet.engines.native.program import NativeProgram, address
 from glassnet.graph import Dim, Placeholder
-from glassnet.ops import matmul, square, tanh
+from glassnet.graph.tensor import Constant
+from glassnet.ops import clip, matmul, maximum, square, tanh
 
 RNG = np.random.default_rng(0)
 
@@ -43,6 +44,14 @@ def test_no_value_lies_over_an_array_that_a_later_cluster_reads() -> None:
     t = matmul(x, w)
     program = Program([x, w], [matmul(tanh(t), w), matmul(tanh(t[:20]), w[:, :2])])
     check(program, [RNG.normal(size=(40, 3)), RNG.normal(size=(3, 3))])
+
+
+def test_a_zero_of_the_other_sign_is_another_number() -> None:
+    x, zero = Placeholder((4,), np.float32), Constant(np.array(-0.0, "float32"))
+    program = Program([x], [maximum(x, zero), clip(x, 0.0, 1.0)])
+    array = np.array([-5, 1, 2, -1], "float32")
+    for found, sign in zip(NativeProgram(program).run(array), (True, False), strict=True):
+        assert np.signbit(found).tolist() == [sign, False, False, sign]
 
 
 def test_clusters_that_wait_for_each_other_are_not_shared_by_threads(

@@ -14,9 +14,8 @@ import pytest
 
 import glassnet as gn
 from glassnet.cli.main import main
-from glassnet.engines.native import compiler, slicing
+from glassnet.engines.native import compiler, session, slicing
 from glassnet.engines.native.planning import Planner
-from glassnet.engines.native.session import Recorded, Session
 from glassnet.engines.native.telling import tell
 from glassnet.explain import PlanExplanation
 from glassnet.graph import record
@@ -183,14 +182,13 @@ def test_a_plan_without_inputs() -> None:
 # --- it is what runs --------------------------------------------------------------------------
 def test_it_is_the_plan_of_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[Any] = []
-    made = Session._plan
+    made = session.plan_of
 
-    def noted(self: Session, part: Recorded, rows: int) -> Any:
-        plan = made(self, part, rows)
-        ran.append(plan)
-        return plan
+    def noted(*args: Any) -> Any:
+        ran.append(made(*args))
+        return ran[-1]
 
-    monkeypatch.setattr(Session, "_plan", noted)
+    monkeypatch.setattr(session, "plan_of", noted)
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(12, 2)), rng.integers(0, 2, (12, 1))
     model = network(engine="native", metrics=["accuracy"])

@@ -134,7 +134,6 @@ def test_a_part_is_that_part_of_the_whole(kind: type[Random], dtype: str) -> Non
     code = {"float32": "f4", "float64": "f8"}[dtype]
     words = (2**31 - 1, 1.0, 0.0) if kind is Bernoulli else (1.0, 0.0, 1.0)
     kernel = f"random.{kind.name.removeprefix('random_')}:{code}"
-    assert kernel.split(":")[0] in lowering.TAKE_OFFSETS
     whole = kind(5, 6, (5000,), dtype).value(np, 7)
     step = np.array(7)
     for start, count in [(0, 5000), (1, 1), (3, 0), (5, 2000), (8, 8), (1021, 1030), (4999, 1)]:

@@ -30,19 +30,25 @@ class Plan:
 
     instructions: list[Instruction]
     inputs: list[Value | None]
+    """Leaves, or rows that the plan itself picks from a table; None for what is not read."""
     variables: list[tuple[Tensor, Value]]
+    """Leaves too: what the graph reads, and what is written over without being read."""
     constants: list[tuple[Value, np.ndarray]]
     outputs: list[Value]
     hosts: list[HostCall]
+    """The ops that the reference computes; an instruction names one by its number."""
     flag: Value
+    """A number that becomes 1 where a watched value is not finite, or an index out of range."""
     tables: list[Value | None]
+    """For each input, the table whose rows it is; None for one that is given whole."""
     cell: Value
+    """Where the address of the rows' numbers stands."""
     nodes: int
     """How many nodes of the graph it computes."""
     split: Split | None = None
     arena: Arena = field(default_factory=lambda: Arena(0, 0))
     slice_arena: Arena = field(default_factory=lambda: Arena(0, 0))
-    """What each thread needs for itself."""
+    """What each thread needs for itself: values that live within a slice."""
 
     @property
     def operations(self) -> int:
@@ -91,7 +97,7 @@ class Planner:
         sizes: the named sizes.
         in_place: for outputs that are the new values of variables and may be written over the
             old ones: the variable.
-        watched: the numbers of outputs that must be finite; the plan's flag tells.
+        watched: the numbers of outputs that must be finite; the plan's flag tells of others.
         gathered: for inputs whose rows are picked from a table when the plan runs: the dtype of
             the table, by the number of the input.
     """
@@ -214,11 +220,13 @@ class Planner:
 
     def _number(self, number: float, dtype: np.dtype) -> Value:
         """Return the value of a constant that no node holds."""
+        wanted = np.array(number, dtype)
         for value, array in self._constants:
-            if value.shape == () and value.dtype == dtype and array == number:
+            same = value.shape == () and value.dtype == dtype
+            if same and array.tobytes() == wanted.tobytes():  # 0 and -0 are equal, not the same
                 return value
         value = new_value((), dtype, "kept")
-        self._constants.append((value, np.array(number, dtype)))
+        self._constants.append((value, wanted))
         return value
 
     def _numbers_first(self, order: list[Node]) -> list[Node]:

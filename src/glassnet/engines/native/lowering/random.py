@@ -32,8 +32,8 @@ from glassnet.ops.random import (
 SHUFFLE = "random.shuffle"
 """The kernel of ``models.data.shuffled``: ``[out, size, seed, → key]``."""
 OFFSET = 2
-"""Which word of a kernel named in ``TAKE_OFFSETS`` is the place of its first entry in the draw."""
-TAKE_OFFSETS = ("random.bernoulli", "random.uniform")
+"""Which word of ``random.bernoulli`` and ``random.uniform`` is the place of the first entry in the
+whole draw."""
 
 _WORD = 2**64 - 1
 _FLOATS = {"float32": "f4", "float64": "f8"}
