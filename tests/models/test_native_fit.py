@@ -346,6 +346,25 @@ def test_training_goes_on_where_nobody_checks() -> None:
     assert not np.isfinite(one.history["loss"][-1])
 
 
+def test_checks_may_begin_in_the_middle_of_a_run() -> None:
+    """The loss overflows in a later epoch than that in which a callback asks for checks."""
+    said = []
+    for engine in ENGINES:
+        gn.utils.set_random_seed(1)
+        model = gn.Sequential([gn.Input((6,)), layers.Dense(1)], name="net")
+        model.compile(gn.optimizers.SGD(1e8), "mse", engine=engine, check_finite=False)
+
+        def begin(epoch: int, logs: Any, model: gn.Model = model) -> None:
+            model.check_finite = epoch > 0
+
+        checked = gn.callbacks.LambdaCallback(on_epoch_begin=begin)
+        with pytest.raises(gn.errors.NonFiniteError) as caught:
+            model.fit(X, Y, batch_size=40, epochs=12, verbose=0, callbacks=[checked])
+        said.append((str(caught.value), model.history.epoch))
+    assert said[0] == said[1]
+    assert said[0][1]
+
+
 def test_terminate_on_nan(capsys: pytest.CaptureFixture[str]) -> None:
     found = []
     for engine in ENGINES:

@@ -32,11 +32,13 @@ CALL_SECONDS = 0.05
 EPOCHS_AHEAD = 4096
 """How many epochs are trained at most before they are told, where only the history listens."""
 FIRST_BUDGET = 32
+"""How many steps are made until one is known to take how long."""
 SESSIONS_KEPT = 4
 """How many ways to run a step in whole epochs are kept ready."""
 WORTH_TELLING = 1.0
 """Seconds of compiling from which on a person is told what the wait is for."""
 _MANY = 1 << 40
+"""Steps or epochs: as good as no limit."""
 
 
 class NativeEpochs:
@@ -54,8 +56,8 @@ class NativeEpochs:
         self.model, self._source, self._first = model, source, source.first()
         self._tells = tells
         self._names: list[str] = []
-        self._step: Any = None
-        self._taken = False  # whether there is a session for the step
+        self._wanted: Any = None  # the model's step, and whether it is checked
+        self._taken = False  # whether there is a session for that
         self._queue: deque[dict[str, Any]] = deque()
         self._begun = 0  # batches made of an epoch that Python is to finish
         self._interrupts = ExitStack()
@@ -70,13 +72,12 @@ class NativeEpochs:
         model = self.model
         if not choice.wants_native(model.engine):
             return False
-        step = model.training_step(self._first)
-        if step is not self._step:
+        step, checks = model.training_step(self._first), model.check_finite
+        if (step, checks) != self._wanted:
             self._release()
-            self._step = step
+            self._wanted = step, checks
             session = None
             if type(step) is recorded.Step:
-                checks = model.check_finite
                 session = session_of(
                     model, step, self._source, epochs, checks=checks, tells=self._tells
                 )
@@ -109,8 +110,9 @@ class NativeEpochs:
     def results(self, epoch: int, last: int, hooks: CallbackList) -> dict[str, Any] | None:
         """Return the logs of an epoch; train up to ``last`` where nobody wants a hand before.
 
-        None says that the epoch is begun but not finished: a value was not finite, and the step
-        that made it is to be done by the reference, which explains; or training shall stop.
+        None says that Python has to make steps. The epoch may be begun: then a value was not
+        finite, and the step that made it is to be done by the reference, which explains; or
+        training shall stop.
         """
         if not self.has_more:
             if hooks.asks_for_epochs and not self._look_again(last - epoch):

@@ -36,9 +36,11 @@ class Assembly:
         self._address, self._host, self._control = address, host, control
         self._threads = threads
         self._out: list[int] = []
-        self._inner: list[tuple[int, int]] = []
+        self._inner: list[tuple[int, int]] = []  # words that are addresses of others: which, whose
         self.leaves: dict[Buffer, list[tuple[int, int]]] = {}
         """For each leaf: the words that hold its address, and the bytes to add."""
+        # Words that differ from slice to slice: which, the first value, what is added for each
+        # slice, and for each lane.
         self._patches: list[tuple[int, int | Value, int, int]] = []
 
     def assemble(self, instructions: Sequence[Instruction]) -> np.ndarray:
@@ -54,6 +56,7 @@ class Assembly:
         return made
 
     def _room(self, count: int) -> int:
+        """Return where so many new words begin."""
         at = len(self._out)
         self._out.extend([0] * max(count, 1))
         return at
@@ -111,6 +114,7 @@ class Assembly:
         return at
 
     def _descriptor(self, instruction: Parallel, thread: int) -> int:
+        """Lay out what ``crew.work`` reads: the body, with words and memory of one thread."""
         self._patches = []
         at = self._room(9)
         pairs = self._list(instruction.body, thread)

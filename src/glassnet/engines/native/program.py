@@ -34,7 +34,7 @@ class Ready:
         """What NumPy would have taken for the runs so far."""
         self.price: float | None = None
         """What it must have taken, so that planning and compiling pay."""
-        self._free: list[_Bound] = []
+        self._free: list[_Runner] = []
 
     def provide(self) -> None:
         """Compile or load what it needs; from then on it runs.
@@ -42,7 +42,7 @@ class Ready:
         Raises:
             ImportError: where a library is missing or can't be used.
         """
-        self._free.append(_Bound(self.plan))
+        self._free.append(_Runner(self.plan))
         self.runs = True
 
     def answer(self, x: np.ndarray) -> list[np.ndarray] | None:
@@ -63,15 +63,15 @@ class Ready:
         self._free.append(bound)
         return outputs if is_right else None
 
-    def _taken(self) -> _Bound:
+    def _taken(self) -> _Runner:
         try:
             return self._free.pop()  # one call into C: no other thread gets the same
         except IndexError:
-            return _Bound(self.plan)
+            return _Runner(self.plan)
 
 
-class _Bound:
-    """An instance, and the arrays of variables that it was bound to last."""
+class _Runner:
+    """An instance, which is bound to arrays for each run, and the variables' arrays of the last."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan

@@ -59,7 +59,7 @@ def slice_size(rows: int, bytes_each: int, weights: int) -> int:
     return max(n for n in range(1, rows + 1) if rows % n == 0 and n <= max(wanted, 1))
 
 
-def stages(
+def staged(
     nodes: Sequence[Node], order: Sequence[Node], root: Callable[[int], int], kept: set[int]
 ) -> Split:
     """Return which nodes are computed by slices, and in which stage; sizes are still to be set.

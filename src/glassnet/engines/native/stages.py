@@ -24,7 +24,7 @@ from glassnet.engines.native.lowering.base import (
 from glassnet.engines.native.lowering.elementwise import NUMBERS, code
 from glassnet.engines.native.memory import Buffer, Value, new_value, rounded
 from glassnet.engines.native.outputs import Outputs, is_last
-from glassnet.engines.native.slicing import Split, lanes_for, sliced_node, stages
+from glassnet.engines.native.slicing import Split, lanes_for, sliced_node, staged
 from glassnet.graph.op import Op
 from glassnet.ops.elementwise import Add
 from glassnet.ops.rounding import Identity
@@ -56,7 +56,7 @@ def choose_split(
     nodes: Sequence[Node], order: Sequence[Node], values: Values, kept: set[int], batch: int
 ) -> Split | None:
     """Return the cut of a step into a slice for each lane; None where nothing can be cut."""
-    split = stages(nodes, order, values.root, kept)
+    split = staged(nodes, order, values.root, kept)
     if all(axis is None for axis in split.axis.values()):
         return None
     split.lanes = lanes_for(batch)
@@ -119,6 +119,7 @@ class Stages:
         return found
 
     def _later(self, number: int) -> set[int]:
+        """The values that stages after this one read."""
         return {p for p, stages in self._read_at.items() if max(stages) > number}
 
     # --- stages of the whole batch ------------------------------------------------------------
