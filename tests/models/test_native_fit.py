@@ -8,6 +8,7 @@ import pickle
 import random
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -269,12 +270,15 @@ def test_another_thread_may_stop_training(blocks: list[tuple[int, int]]) -> None
     model = network()
 
     def stop() -> None:
+        while not blocks:  # on a busy machine it takes a while to begin
+            time.sleep(0.01)
+        time.sleep(0.2)
         model.stop_training = True
 
-    timer = threading.Timer(0.25, stop)
-    timer.start()
+    other = threading.Thread(target=stop, daemon=True)
+    other.start()
     history = model.fit(X, Y, batch_size=BATCH, epochs=10**6, verbose=0)
-    timer.join()
+    other.join()
     assert blocks[0] == (0, native.EPOCHS_AHEAD)
     seen = model.progress.seen
     assert len(history.epoch) == -(-seen // STEPS) < 10**6
