@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 import glassnet as gn
+from glassnet.callbacks import CallbackList
 from glassnet.cli.main import main
 from glassnet.cli.recipes import RECIPES
 from glassnet.cli.show import confusion_table, picture, pictures_in_a_row
+from glassnet.cli.train import Milestones
 
 FETCHED = {"mnist-full", "fashion-mnist"}
 
@@ -30,6 +32,13 @@ def test_xor_is_learned_judged_and_saved(
     model = gn.load(file)
     chances = model.predict(np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), verbose=0)
     np.testing.assert_array_equal(chances.ravel() > 0.5, [False, True, True, False])
+
+
+def test_who_reads_milestones_is_told_of_other_waits_too() -> None:
+    model = gn.Sequential([gn.layers.Dense(1)])
+    assert CallbackList([Milestones(40)], model, {"verbose": 0}).tells
+    assert not CallbackList([gn.callbacks.History()], model, {"verbose": 0}).tells
+    assert CallbackList([gn.callbacks.History()], model, {"verbose": 1}).tells
 
 
 def test_same_seed_same_file(tmp_path: Path) -> None:

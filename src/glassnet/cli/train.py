@@ -6,6 +6,7 @@ import math
 import shlex
 import time
 from argparse import Namespace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,9 @@ class Milestones(Callback):
     def __init__(self, epochs: int) -> None:
         self.every = math.ceil(epochs / 12)
         self.epochs = epochs
+
+    def set_params(self, params: Mapping[str, Any]) -> None:
+        super().set_params({**params, "verbose": 2})  # it tells, though there is no bar
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         number = epoch + 1
