@@ -96,9 +96,10 @@ class _Runner:
 
     def _is_right(self) -> bool:
         """Whether the last run met no index that is out of range."""
-        flagged = bool(self._flag[0])
+        if not self._flag[0]:
+            return True
         self._flag[0] = 0
-        return not flagged
+        return False
 
     def answer(self, x: np.ndarray) -> list[np.ndarray] | None:
         """Return the outputs for the first input; the others stay what they were at first."""
