@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from drawn import drawn
+from thorough import in_turn
 from witness import in_float64
 
 from glassnet.explain.entries.functions import program
@@ -100,8 +101,10 @@ def is_whole(term: Term) -> bool:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("notation", ["keras", "course", "torch"])
-@pytest.mark.parametrize("seed", [0, 2, 5, 7, 10, 12, 15, 17, 20, 22])
+@pytest.mark.parametrize(
+    ("seed", "notation"),
+    in_turn([0, 2, 5, 7, 10, 12, 15, 17, 20, 22], ["keras", "course", "torch"]),
+)
 def test_entries_are_those_of_the_matrices(seed: int, notation: str) -> None:
     with in_float64():
         network = drawn(seed)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scalar_reader import Key, Sheet
+from thorough import in_turn
 from witness import engine, in_float64
 
 import glassnet as gn
@@ -225,8 +226,9 @@ def test_the_printed_equations_are_the_computation(
     assert by_weights == compared  # every weight has one equation; Sheet refuses a second
 
 
-@pytest.mark.parametrize("notation", NOTATIONS)
-@pytest.mark.parametrize("network", [n for n in NETWORKS if n is not normalized])
+@pytest.mark.parametrize(
+    ("network", "notation"), in_turn([n for n in NETWORKS if n is not normalized], NOTATIONS)
+)
 def test_the_chain_rule_in_front_comes_to_the_same(
     network: Callable[[], Any], notation: str
 ) -> None:
@@ -347,8 +349,7 @@ def test_an_embedding_picks_by_its_number() -> None:
 
 
 # --- the page ---------------------------------------------------------------------------------
-@pytest.mark.parametrize("notation", NOTATIONS)
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize(("network", "notation"), in_turn(NETWORKS, NOTATIONS))
 def test_the_page_keeps_to_the_grammar(network: Callable[[], Any], notation: str) -> None:
     model, *_ = network()
     derivation = model.derive(level="scalar", notation=notation)

@@ -7,11 +7,14 @@ import runpy
 from pathlib import Path
 
 import pytest
+from thorough import thorough
 
 BUILD = runpy.run_path(str(Path(__file__).parents[2] / "docs" / "gallery" / "build.py"))
 PICTURES = BUILD["pictures"]()
 PAGE: Path = BUILD["PAGE"]
 QUICK = [name for module in BUILD["families"]() for name in getattr(module, "QUICK", ())]
+LENGTHY = ("watching_strip", "descent_himmelblau")
+"""Those of the quick ones that take seconds, drawn with ``--thorough``."""
 
 
 def test_the_page_is_what_the_code_says() -> None:
@@ -31,7 +34,7 @@ def test_pictures_are_small(name: str) -> None:
     assert 2_000 < path.stat().st_size < (300_000 if path.suffix == ".gif" else 80_000)
 
 
-@pytest.mark.parametrize("name", QUICK)
+@pytest.mark.parametrize("name", [thorough(n) if n in LENGTHY else n for n in QUICK])
 def test_pictures_are_drawn(name: str) -> None:
     ending, content = BUILD["drawn"](PICTURES[name])
     begins = {".png": b"\x89PNG", ".svg": b"<", ".gif": b"GIF8"}
