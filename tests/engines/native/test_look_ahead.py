@@ -10,10 +10,10 @@ import pytest
 pytest.importorskip("numba")
 
 import glassnet as gn
-from glassnet.engines.native import ahead, crew, planning
+from glassnet.engines.native import ahead, crew, planning, stages
 from glassnet.engines.native.kernels import ahead as kernels
 from glassnet.engines.native.lowering.base import Instruction, Parallel
-from glassnet.layers import Dense, Input
+from glassnet.layers import BatchNormalization, Dense, Input
 from glassnet.models.data import Batch
 
 
@@ -81,6 +81,33 @@ def test_each_lane_notes_its_own_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     (gather,) = noted(list(lanes[0].body))
     assert gather.words[4] == 16
     assert gather.words[7] == 32
+
+
+def test_a_note_of_a_lane_lies_over_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Normalisation cuts the step, so that the rows that are picked are kept for a later stage."""
+    monkeypatch.setattr(crew, "cores", lambda: 2)
+    monkeypatch.setattr(planning, "WORTH_OPERATIONS", 0)
+    monkeypatch.setattr(stages, "lanes_for", lambda batch: 2)
+    rng = np.random.default_rng(3)
+    x, y = (rng.normal(size=(256, n)).astype(np.float32) for n in (200, 1))
+    found = []
+    for engine in ("numpy", "native", "native", "native"):
+        gn.utils.set_random_seed(2)
+        model = gn.Sequential([Input((200,)), Dense(64, "relu"), BatchNormalization(), Dense(1)])
+        model.compile(gn.optimizers.SGD(1e-3), "mse", engine=engine)
+        model.fit(x, y, batch_size=64, epochs=5, verbose=0)
+        found.append([np.asarray(w.value) for w in model.weights])
+        if engine == "native":
+            session = next(iter(model.training_step(Batch(x[:64], y[:64])).sessions.values()))
+            first = session._instances["first"].plan.instructions
+            bodies = [i.body for i in first if isinstance(i, Parallel)]
+            notes = [g.words[6] for body in bodies for g in noted(list(body))]
+            assert notes
+            assert {note.buffer.role for note in notes} == {"slice"}
+    for weights in found[1:]:
+        assert [w.tobytes() for w in weights] == [w.tobytes() for w in found[1]]
+        for a, b in zip(weights, found[0], strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
 
 
 def test_the_result_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,21 +16,23 @@ TILES = {"products.block": (8, 32, 2), "products.paired_rows": (16, 25, 1)}
 """The kernels that ask, with the rows and columns of a tile, about, and the terms for each line."""
 
 
-def look_ahead(instructions: Sequence[Instruction], batch: int) -> None:
+def look_ahead(instructions: Sequence[Instruction], batch: int, role: str = "value") -> None:
     """Let products ask for the rows of a table that the gather before them picks next.
 
     Args:
         instructions: those of a step.
         batch: how many rows the step picks, in all lanes together.
+        role: of what lives between the instructions. A note of a lane is its thread's own, also
+            where the rows that are picked are for all stages.
     """
     for instruction in instructions:
         if isinstance(instruction, Parallel) and instruction.slices == 1:
-            look_ahead(instruction.body, batch)
+            look_ahead(instruction.body, batch, "slice")
     gathers = [i for i in instructions if i.kernel.startswith("executor.gather:")]
     gather = max(gathers, key=lambda i: i.writes[0].nbytes, default=None)
     if gather is None or gather.writes[0].nbytes < WORTH_BYTES:
         return
-    note = new_value((8,), np.dtype(np.int64), gather.writes[0].buffer.role)
+    note = new_value((8,), np.dtype(np.int64), role)
     lines = -(-gather.writes[0].nbytes // LINE)
     # Behind the last ones there is little that could drive the rows out of the cache again.
     for product in reversed(instructions[instructions.index(gather) + 1 :]):
