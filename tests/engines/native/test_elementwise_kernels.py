@@ -285,6 +285,13 @@ def test_casts(source: str, target: str) -> None:
     np.testing.assert_array_equal(run(f"cast:{source}:{target}", x), x.astype(target))
 
 
+@pytest.mark.parametrize("source", FLOATS)
+def test_casts_to_large_unsigned_integers(source: str) -> None:
+    x = np.array([0.0, 1.5, 2.0**62, 2.0**63, 1.5 * 2.0**63, 2.0**64 - 2.0**41] * 4, source)
+    expected = [0, 1, 2**62, 2**63, 3 * 2**62, 2**64 - 2**41] * 4
+    np.testing.assert_array_equal(run(f"cast:{source}:u8", x), np.array(expected, np.uint64))
+
+
 # --- memory -----------------------------------------------------------------------------------
 LENGTHS = (0, 1, 2, 3, 5, 8, 12, 15, 16, 17, 31, 33, 64, 65, 127, 200)
 

@@ -222,8 +222,11 @@ def _cast(x: Lanes, target: np.dtype) -> Lanes:
     wide = INTEGER[32 if target.itemsize < 4 or target == np.int32 else 64]
     limit = 2.0 ** (8 * wide.itemsize - 1)
     inside = (x >= -limit) & (x < limit)
-    whole = inside.choose(x, 0).to(wide)
-    return inside.choose(whole, -int(limit)).to(target)
+    whole = inside.choose(inside.choose(x, 0).to(wide), -int(limit)).to(target)
+    if target.kind == "i" or target.itemsize < 8:
+        return whole
+    high = (x >= limit) & (x < 2 * limit)
+    return high.choose(high.choose(x - limit, 0).to(wide).to(target) + int(limit), whole)
 
 
 # --- functions --------------------------------------------------------------------------------
