@@ -4,6 +4,7 @@ Models run on the NumPy engine, the definition of all values, unless a test asks
 ``GLASSNET_ENGINE`` says so. Tests marked `thorough` run where ``--thorough`` asks for them.
 """
 
+import gc
 import os
 import signal
 
@@ -31,3 +32,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left = [item for item in items if item.get_closest_marker("thorough")]
     config.hook.pytest_deselected(items=left)
     items[:] = [item for item in items if not item.get_closest_marker("thorough")]
+
+
+def pytest_collection_finish() -> None:
+    # Modules and tests stay to the end: the collector of garbage need not look at them each time.
+    gc.collect()
+    gc.freeze()
