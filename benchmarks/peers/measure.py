@@ -17,7 +17,7 @@ from benchmarks.peers.workloads import WORKLOADS, Workload
 
 TOLERANCE = 1e-4
 PAUSE = 0.05
-"""Seconds between visits: threads of the last peer that still wait for work go to sleep."""
+"""Seconds between visits."""
 LONGEST = 4.0
 """Seconds up to which a visit is made long enough for all epochs of the workload."""
 

@@ -29,7 +29,11 @@ def environment(changes: dict[str, str]) -> dict[str, str]:
 
 
 class Handle:
-    """One worker process of a peer under one setting."""
+    """One worker process of a peer under one setting; it stands still until it is asked.
+
+    Else threads of its pools that look for work a while, and what it does on its own, would take
+    their time from whoever is measured.
+    """
 
     def __init__(self, name: str, setting: str, changes: dict[str, str]) -> None:
         self.name, self.setting = name, setting
@@ -47,12 +51,15 @@ class Handle:
         """Give an order and wait for the answer."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
+        self.process.send_signal(signal.SIGCONT)
         try:
             self.process.stdin.write(json.dumps({"do": do, **arguments}) + "\n")
             self.process.stdin.flush()
             line = self.process.stdout.readline()
         except BrokenPipeError:
             line = ""
+        finally:
+            self.process.send_signal(signal.SIGSTOP)
         if not line:
             raise PeerFailed(f"{self.name} ({self.setting}) died: {self.last_words()}")
         answer = json.loads(line)
@@ -65,6 +72,7 @@ class Handle:
         return self.messages.read()[-2000:]
 
     def close(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
         if self.process.stdin is not None:
             self.process.stdin.close()
         try:
