@@ -10,7 +10,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from benchmarks.peers.limits import Limits, measured
-from benchmarks.peers.pool import Handle, PeerFailed, Spinner
+from benchmarks.peers.pool import Handle, PeerFailed, Spinner, running
 from benchmarks.peers.roster import OURS, PEERS
 from benchmarks.peers.with_numpy import reference_losses
 from benchmarks.peers.workloads import WORKLOADS, Workload
@@ -162,7 +162,7 @@ def row_measured(
                 if load is None and times is result.busy:
                     continue
                 time.sleep(PAUSE)
-                with load.spinning() if load else nullcontext():
+                with running(load.process) if load else nullcontext():
                     took = handle.ask("run", epochs=epochs)["seconds"]
                 times.append(took / (epochs * work.steps))
     row.limits.append(measured())

@@ -28,6 +28,16 @@ def environment(changes: dict[str, str]) -> dict[str, str]:
     return found
 
 
+@contextmanager
+def running(process: subprocess.Popen[Any]) -> Iterator[None]:
+    """Let a process run as long as the block lasts; then it stands still."""
+    process.send_signal(signal.SIGCONT)
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGSTOP)
+
+
 class Handle:
     """One worker process of a peer under one setting; it stands still until it is asked.
 
@@ -51,15 +61,13 @@ class Handle:
         """Give an order and wait for the answer."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        self.process.send_signal(signal.SIGCONT)
-        try:
-            self.process.stdin.write(json.dumps({"do": do, **arguments}) + "\n")
-            self.process.stdin.flush()
-            line = self.process.stdout.readline()
-        except BrokenPipeError:
-            line = ""
-        finally:
-            self.process.send_signal(signal.SIGSTOP)
+        with running(self.process):
+            try:
+                self.process.stdin.write(json.dumps({"do": do, **arguments}) + "\n")
+                self.process.stdin.flush()
+                line = self.process.stdout.readline()
+            except BrokenPipeError:
+                line = ""
         if not line:
             raise PeerFailed(f"{self.name} ({self.setting}) died: {self.last_words()}")
         answer = json.loads(line)
@@ -99,18 +107,7 @@ class Spinner:
 
     def __init__(self) -> None:
         self.process = subprocess.Popen([sys.executable, "-c", SPIN])
-        self._stop()
-
-    def _stop(self) -> None:
         self.process.send_signal(signal.SIGSTOP)
-
-    @contextmanager
-    def spinning(self) -> Iterator[None]:
-        self.process.send_signal(signal.SIGCONT)
-        try:
-            yield
-        finally:
-            self._stop()
 
     def close(self) -> None:
         self.process.kill()

@@ -356,6 +356,19 @@ class Drawing:
         chosen = options.get(name, dict)() if rng.integers(2) else {}
         return optimizers.OPTIMIZERS.entries[name](rate, **chosen)
 
+    def network(self, kind: str, m: int) -> tuple[Any, Any, list[Any], list[Any]]:
+        """Return a model of a kind, ``"two"`` for two inputs, its data, losses and targets."""
+        if kind == "two":
+            first, a, x = self.table(m)
+            second, b, more = pick(self.rng, (self.table, self.image, self.sequence))(m)
+            inputs, data = [first, second], [x, more]
+            h = layers.Concatenate()([a, b])
+        else:
+            inputs, h, data = getattr(self, kind)(m)
+        heads = [self.head(h, i, m) for i in range(2 if self.rng.integers(4) == 0 else 1)]
+        outputs, loss, y = (list(part) for part in zip(*heads, strict=True))
+        return gn.Model(inputs, outputs if len(heads) > 1 else outputs[0]), data, loss, y
+
 
 def drawn(seed: int) -> Drawn:
     """Return the network of that seed. The library's float type must be float64."""
@@ -363,17 +376,8 @@ def drawn(seed: int) -> Drawn:
     d = Drawing(seed)
     m = int(d.rng.integers(3, 6))
     kind = ("table", "image", "table", "sequence", "two")[seed % 5]
-    if kind == "two":  # two inputs
-        first, a, x = d.table(m)
-        second, b, more = pick(d.rng, (d.table, d.image, d.sequence))(m)
-        inputs, data = [first, second], [x, more]
-        h = layers.Concatenate()([a, b])
-    else:
-        inputs, h, data = getattr(d, kind)(m)
-    heads = [d.head(h, i, m) for i in range(2 if d.rng.integers(4) == 0 else 1)]
-    outputs, loss, y = (list(part) for part in zip(*heads, strict=True))
-    several = len(heads) > 1
-    model = gn.Model(inputs, outputs if several else outputs[0])
+    model, data, loss, y = d.network(kind, m)
+    several = len(y) > 1
     model.compile(
         d.optimizer(),
         loss if several else loss[0],

@@ -88,25 +88,19 @@ def is_worth(engine: str | None, kernels: Sequence[str], nodes: int, seconds: fl
 
     The estimate is made of operations and bytes, never of a timing.
     """
-    return _noted(is_asked_for(engine) or seconds > price(kernels, nodes))
+    return is_paid(engine, 0.0 if is_asked_for(engine) else price(kernels, nodes), seconds)
 
 
 def is_paid(engine: str | None, needed: float, seconds: float) -> bool:
     """Whether what NumPy would take is more than what must be paid to run natively."""
-    return _noted(is_asked_for(engine) or seconds > needed)
-
-
-def _noted(worth: bool) -> bool:
-    """Note that kernels will be compiled: shorter runs find them then."""
-    if worth:
+    paid = is_asked_for(engine) or seconds > needed
+    if paid:  # kernels will be compiled: shorter runs find them then
         _something_is_compiled.cache_clear()
-    return worth
+    return paid
 
 
 def price(kernels: Sequence[str], nodes: int) -> float:
     """Return the seconds that a run must cost NumPy, so that planning and compiling pay."""
     from glassnet.engines.native import compiler
 
-    missing = compiler.missing(kernels)
-    cost = compiler.compile_time_estimate(missing) if missing else 0.0
-    return nodes * PLANNING_SECONDS + GAIN * cost
+    return nodes * PLANNING_SECONDS + GAIN * compiler.compile_time_estimate(kernels)

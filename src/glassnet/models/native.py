@@ -267,8 +267,7 @@ def evaluated(
         return None
     if not choice.wants_native(model.engine):
         return None
-    first = source.first()
-    step: Any = model.step_for("test", first, recorded.test_step, recorded.signature(first))
+    step = _test_step(model, source)
     session = session_of(model, step, source, 1, checks=checks, tells=hooks.tells, training=False)
     if session is None:
         return None
@@ -376,12 +375,14 @@ def _session_of(
 
 def kernels_of(model: Model, source: ArraySource, *, training: bool) -> list[str]:
     """Return the kernels for epochs of training, or of an evaluation; nothing is compiled."""
-    first = source.first()
-    step: Any = model.training_step(first)
-    if not training:
-        step = model.step_for("test", first, recorded.test_step, recorded.signature(first))
+    step: Any = model.training_step(source.first()) if training else _test_step(model, source)
     tables = _tables(step, source)
     return _made(model, step, tables, source, training, True, training).kernels
+
+
+def _test_step(model: Model, source: ArraySource) -> Any:
+    first = source.first()
+    return model.step_for("test", first, recorded.test_step, recorded.signature(first))
 
 
 def _announce(kernels: list[str]) -> None:

@@ -134,25 +134,28 @@ class Step:
     def _values(self, arrays: list[np.ndarray], step: int, engine: str | None) -> list[np.ndarray]:
         """The values of all outputs by the engine, or by the reference where that is quicker."""
         if choice.wants_native(engine):
-            given = [np.asarray(a, order="C") for a in self.program.prepare(*arrays, step=step)]
             try:
-                ready = self._ready(given, engine)
+                ready, given = self._ready(arrays, step, engine)
             except (ImportError, OSError) as error:
                 choice.go_without(engine, error)
-                ready = None
+                ready, given = None, []
             found = None if ready is None else ready.run(given)
             if found is not None:
                 return found
         return self.program.run(*arrays, step=step)
 
-    def _ready(self, given: list[np.ndarray], engine: str | None) -> Ready | None:
-        if not self._is_worth_planning(given, engine):
-            return None
+    def _ready(
+        self, arrays: list[np.ndarray], step: int, engine: str | None
+    ) -> tuple[Ready | None, list[np.ndarray]]:
+        """Return what runs the arrays natively, or None, and the arrays as it wants them."""
+        if not self._is_worth_planning(arrays, engine):
+            return None, []
         from glassnet.engines.native.program import NativeProgram
 
         if self.native is None:
             self.native = NativeProgram(self.program)
-        return self.native.ready_for(given, engine)
+        given = [np.asarray(a, order="C") for a in self.program.prepare(*arrays, step=step)]
+        return self.native.ready_for(given, engine), given
 
     def _is_worth_planning(self, arrays: list[np.ndarray], engine: str | None) -> bool:
         if self.native is None and not choice.is_asked_for(engine):

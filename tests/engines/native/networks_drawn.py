@@ -184,17 +184,8 @@ def drawn(seed: int) -> Case:
     d = Network(seed)
     m = int(d.rng.choice([2 * BATCH, 4 * BATCH, 4 * BATCH + 2]))
     kind = KINDS[seed % len(KINDS)]
-    if kind == "two":
-        first, a, x = d.table(m)
-        second, b, more = pick(d.rng, (d.table, d.image, d.sequence))(m)
-        inputs, data = [first, second], [x, more]
-        h = layers.Concatenate()([a, b])
-    else:
-        inputs, h, data = getattr(d, kind)(m)
-    heads = [d.head(h, i, m) for i in range(2 if d.rng.integers(4) == 0 else 1)]
-    outputs, loss, y = (list(part) for part in zip(*heads, strict=True))
-    several = len(heads) > 1
-    model = gn.Model(inputs, outputs if several else outputs[0])
+    model, data, loss, y = d.network(kind, m)
+    several = len(y) > 1
     found = [d.metrics(one, target) for one, target in zip(loss, y, strict=True)]
     model.compile(
         d.optimizer(),

@@ -26,14 +26,6 @@ COUNT, ADD = "movement.count_up:i8", "movement.accumulate:f8"
 
 
 @pytest.fixture
-def place(tmp_path, monkeypatch):
-    """A cache of its own, in a process that has loaded no kernels."""
-    monkeypatch.setenv("GLASSNET_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(compiler, "_addresses", {})
-    return tmp_path / "kernels"
-
-
-@pytest.fixture
 def emitted(monkeypatch):
     """The names of the kernels that are compiled."""
     names = []

@@ -22,14 +22,6 @@ MANY = [f"movement.{what}:{code}" for what in ("count_up", "accumulate") for cod
 
 
 @pytest.fixture
-def place(tmp_path, monkeypatch):
-    """A cache of its own, in a process that has loaded no kernels."""
-    monkeypatch.setenv("GLASSNET_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(compiler, "_addresses", {})
-    return tmp_path / "kernels"
-
-
-@pytest.fixture
 def started(monkeypatch):
     """The processes that are started; one for whatever is to be compiled."""
     processes = []

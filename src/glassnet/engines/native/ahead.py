@@ -7,11 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from glassnet.engines.native.lowering.base import Instruction, Parallel
-from glassnet.engines.native.memory import new_value
+from glassnet.engines.native.memory import ALIGNMENT, new_value, rounded
 
 WORTH_BYTES = 16 << 10
 """Bytes of a batch, or of a lane's share, from which on it pays to ask for the next."""
-LINE = 64
 TILES = {"products.block": (8, 32, 2), "products.paired_rows": (16, 25, 1)}
 """The kernels that ask, with the rows and columns of a tile, about, and the terms for each line."""
 
@@ -33,7 +32,7 @@ def look_ahead(instructions: Sequence[Instruction], batch: int, role: str = "val
     if gather is None or gather.writes[0].nbytes < WORTH_BYTES:
         return
     note = new_value((8,), np.dtype(np.int64), role)
-    lines = -(-gather.writes[0].nbytes // LINE)
+    lines = rounded(gather.writes[0].nbytes) // ALIGNMENT
     # Behind the last ones there is little that could drive the rows out of the cache again.
     for product in reversed(instructions[instructions.index(gather) + 1 :]):
         asked = _lines(product)

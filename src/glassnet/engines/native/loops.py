@@ -64,12 +64,11 @@ def as_loop(program: Program) -> Program:
     Its slots are blocks that are loaded, then addresses of numbers and of flags, then arrays.
     """
     loads = [row for row in program.rows if row.mode in (PERIODIC, STRIDED)]
-    flags: list[Word] = [*dict.fromkeys(program.flags)]
-    fills: list[tuple[Word, int]] = [
-        (ADDRESS, len(loads) + i) for i in range(len(program.numbers) + len(flags))
-    ]
+    numbers = [*program.numbers, *dict.fromkeys(program.flags)]
+    fills: list[tuple[Word, int]] = [(ADDRESS, len(loads) + i) for i in range(len(numbers))]
     registers = len(loads) + len(fills)
     now: dict[Word, str] = {slot: f"s{len(loads) + i}" for i, (_, slot) in enumerate(program.fills)}
+    now |= {flag: f"f{len(loads) + numbers.index(flag)}" for flag in program.flags}
     now |= {program.registers + i: f"v{registers + i}" for i in range(len(program.arrays))}
     said: list[str] = []
     for row in program.rows:
@@ -78,8 +77,7 @@ def as_loop(program: Program) -> Program:
             continue
         name = row.kernel.name.removeprefix("elementwise.").replace(":", ".")
         if row.mode == FLAG:
-            place = len(loads) + len(program.numbers) + flags.index(row.a)
-            said.append(f"{name},{now[row.b]},f{place}")
+            said.append(f"{name},{now[row.b]},{now[row.a]}")
             continue
         operands = [now[slot] for slot in (row.a, row.b, row.c)[: name.count(".") - 1]]
         array = row.target - program.registers
@@ -91,7 +89,7 @@ def as_loop(program: Program) -> Program:
         program,
         rows=[*(replace(row, target=i) for i, row in enumerate(loads)), whole],
         fills=fills,
-        numbers=[*program.numbers, *dict.fromkeys(program.flags)],
+        numbers=numbers,
         registers=registers,
     )
 

@@ -50,17 +50,17 @@ class Ready:
 
         None, as of ``run``: an index is out of range, and the reference will say which.
         """
-        bound = self._taken()
-        found = bound.answer(x)
-        self._free.append(bound)
+        runner = self._taken()
+        found = runner.answer(x)
+        self._free.append(runner)
         return found
 
     def run(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray] | None:
         """Return the outputs for the arrays of the inputs, which must be C-contiguous."""
         outputs = [np.empty(v.shape, v.dtype) for v in self.plan.outputs]
-        bound = self._taken()
-        is_right = bound.run(arrays, outputs)
-        self._free.append(bound)
+        runner = self._taken()
+        is_right = runner.run(arrays, outputs)
+        self._free.append(runner)
         return outputs if is_right else None
 
     def _taken(self) -> _Runner:

@@ -130,7 +130,6 @@ def _loops(
     dst, a, b, c, n = arguments
     read = [Array(builder, x, d) for x, d in zip((a, b, c), inputs, strict=False)]
     written = Array(builder, dst, output)
-    count = count or lanes_of([*inputs, output])
 
     def body(index: Any, lanes: int, mask: Any = None) -> None:
         made = formula(*(x.load(index, lanes, mask) for x in read))
@@ -138,11 +137,24 @@ def _loops(
 
     if count == 1:
         loop(builder, ir.Constant(WORD, 0), n, 1, lambda i: body(i, 1))
-        return
+    else:
+        over_vectors(builder, n, [*inputs, output], body)
+
+
+def over_vectors(builder: Any, n: Any, dtypes: list[np.dtype], body: Callable[..., None]) -> None:
+    """Write ``body(index, lanes[, mask])`` for the whole vectors of n entries, then for the rest.
+
+    Args:
+        builder: of the function.
+        n: how many entries.
+        dtypes: those of all arrays that the body reads or writes.
+        body: writes the instructions for as many entries as there are lanes, from the index on.
+    """
+    count = lanes_of(dtypes)
     rest = builder.and_(n, ir.Constant(WORD, count - 1))
     whole = builder.sub(n, rest)
     loop(builder, ir.Constant(WORD, 0), whole, count, lambda i: body(i, count))
-    if has_masks([*inputs, output]):
+    if has_masks(dtypes):
         with builder.if_then(builder.icmp_unsigned("!=", rest, ir.Constant(WORD, 0))):
             body(whole, count, first_lanes(builder, rest, count))
     else:

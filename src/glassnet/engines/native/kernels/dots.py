@@ -33,9 +33,7 @@ class _Dots(Loops):
         accumulate: Any, bias: Any,
     ) -> None:  # fmt: skip
         builder, count = self.builder, height(self.size)
-        # Rows that C lacks are the last one once more: they store what it holds already.
-        last = builder.sub(rows, WORD(1))
-        places = [self.least(WORD(r), last) for r in range(count)]
+        places = self.rows_there(count, rows)
         offsets = [builder.mul(place, a_row) for place in places]
         pitch, whole = WORD(self.lanes * self.size), builder.sdiv(k, WORD(self.lanes))
 

@@ -19,14 +19,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from glassnet.engines.native.kernels.arrays import (
-    WORD,
-    Array,
-    first_lanes,
-    has_masks,
-    lanes_of,
-    loop,
-)
+from glassnet.engines.native.kernels.arrays import WORD, Array, over_vectors
 from glassnet.engines.native.kernels.elementwise import formula_of
 from glassnet.engines.native.kernels.lanes import Lanes
 
@@ -117,16 +110,7 @@ class _Loop:
     def write(self, n: Any) -> None:
         """Write the loop over whole vectors, then the rest of n."""
         builder = self._builder
-        dtypes = [d for row in self._rows for d in row.dtypes]
-        count = lanes_of(dtypes)
-        rest = builder.and_(n, WORD(count - 1))
-        whole = builder.sub(n, rest)
-        loop(builder, WORD(0), whole, count, lambda i: self._body(i, count))
-        if has_masks(dtypes):
-            with builder.if_then(builder.icmp_unsigned("!=", rest, WORD(0))):
-                self._body(whole, count, first_lanes(builder, rest, count))
-        else:
-            loop(builder, whole, n, 1, lambda i: self._body(i, 1))
+        over_vectors(builder, n, [d for row in self._rows for d in row.dtypes], self._body)
         for slot, cell in self._strange.items():
             with builder.if_then(builder.icmp_unsigned("!=", builder.load(cell), WORD(0))):
                 flag = builder.inttoptr(self._addresses[slot], WORD.as_pointer())

@@ -121,6 +121,14 @@ class Loops(Vectors):
         kind = ir.FunctionType(self.vector, [self.vector] * 3)
         return self.builder.call(self.function("fmuladd", kind), [x, y, z])
 
+    def rows_there(self, count: int, rows: Any) -> list[Any]:
+        """Return the number of each row of a tile of ``count``, of which C has ``rows``.
+
+        Rows that C lacks are the last one once more: they store what it holds already.
+        """
+        last = self.builder.sub(rows, WORD(1))
+        return [self.least(WORD(r), last) for r in range(count)]
+
     def totals(self, sums: list[Any]) -> list[Any]:
         """Return vectors of which each lane has the total of a vector's lanes, one after another.
 
@@ -181,9 +189,7 @@ class _Writer(Loops):
         """Write the sums, then what is added to them, then the stores."""
         builder, tile = self.builder, self.tile
         zero = ir.Constant(self.vector, None)
-        # Rows that C lacks are the last one once more: they store what it holds already.
-        last = builder.sub(rows, WORD(1))
-        places = [self.least(WORD(r), last) for r in range(tile.rows)]
+        places = self.rows_there(tile.rows, rows)
         offsets = [builder.mul(place, a_row) for place in places]
         sums = [zero] * len(self.places)
         if tile.chains > 1:

@@ -118,9 +118,7 @@ class Terms(_Pairs):
         columns: Any, accumulate: Any, bias: Any,
     ) -> None:  # fmt: skip
         builder = self.builder
-        # Rows that C lacks are the last one once more: they store what it holds already.
-        last = builder.sub(rows, WORD(1))
-        places = [self.least(WORD(r), last) for r in range(height_of_terms())]
+        places = self.rows_there(height_of_terms(), rows)
         self.offsets = [builder.mul(place, a_row) for place in places]
         columns, self.b_row = hide(builder, columns), b_row
         beside = self.beside(columns)
