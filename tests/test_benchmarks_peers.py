@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from benchmarks.by_hand import LOSSES
-from benchmarks.peers import report
+from benchmarks.peers import calm, limits, report
 from benchmarks.peers.base import check_length
 from benchmarks.peers.latency import Calls, logarithms
 from benchmarks.peers.limits import Limits
@@ -106,6 +107,40 @@ def test_a_visit_is_long_enough() -> None:
     assert epochs_of_visit(xor, 1e-3, 0.4, ours=False) == 400  # 10,000 would take 10 s
     assert epochs_of_visit(xor, 2e-4, 0.4, ours=False) == 10_000
     assert epochs_of_visit(DENSE, 1.0, 0.4, ours=True) == 1
+
+
+def test_a_visit_counts_where_the_machine_is_calm(monkeypatch: pytest.MonkeyPatch) -> None:
+    rates = iter([90.0, 100.0, *[99.0] * (calm.LOOKS - 2), *[95.0, 50.0, 50.0, 91.0, 92.0]])
+    last: list[float] = []
+
+    class Told:
+        def __init__(self, *arguments: object) -> None: ...
+
+        def ask(self, do: str) -> dict[str, float]:
+            assert do == "look"
+            last[:] = [next(rates, 40.0)]
+            return {"rate": last[0]}
+
+    monkeypatch.setattr(calm, "Handle", Told)
+    monkeypatch.setattr(calm, "PATIENCE", 0.0)
+    gauge, tally, seconds = calm.Gauge(), calm.Tally(), iter(range(100))
+    gauge.calm()
+    # The first visit is followed by a look that sees no calm, the second not, after which it waits.
+    assert gauge.undisturbed(lambda: next(seconds), tally) == 2.0
+    assert (tally.visits, tally.repeated, tally.disturbed) == (1, 2, 0)
+    assert gauge.undisturbed(lambda: next(seconds), tally) == 3.0
+    found = gauge.undisturbed(lambda: next(seconds), tally)
+    assert (tally.visits, tally.repeated, tally.disturbed) == (3, 2 + calm.TRIES, 1)
+    assert found == 3.0 + calm.TRIES
+    assert last == [40.0]
+
+
+def test_the_rate_of_now_is_that_of_products() -> None:
+    """A look takes its time, and tells more than nothing and less than no machine has."""
+    began = time.perf_counter()
+    rate = limits.now(settling=0.005, span=0.01)
+    assert time.perf_counter() - began >= 0.015
+    assert 1e8 < rate < 1e15
 
 
 def test_outputs_are_compared_as_logarithms() -> None:

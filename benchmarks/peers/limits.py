@@ -23,6 +23,7 @@ SIZE = 768
 """Rows of the square matrices: three of them fit in the L2 cache or nearly so."""
 ENTRIES = 24 * 2**20
 """Entries of each vector: far beyond any cache."""
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,12 @@ class Limits:
         return longest / seconds, name
 
 
-def product_task() -> tuple[Callable[[], object], float]:
+def product_task(size: int = SIZE) -> tuple[Callable[[], object], float]:
     """A product of square matrices and its operations."""
     rng = np.random.default_rng(0)
-    a, b = (rng.random((SIZE, SIZE), dtype=np.float32) for _ in "ab")
+    a, b = (rng.random((size, size), dtype=np.float32) for _ in "ab")
     out = np.empty_like(a)
-    return lambda: np.dot(a, b, out), 2.0 * SIZE**3
+    return lambda: np.dot(a, b, out), 2.0 * size**3
 
 
 def triad_task() -> tuple[Callable[[], object], float]:
@@ -76,15 +77,36 @@ def rate(task: Callable[[], tuple[Callable[[], object], float]], threads: int) -
     return times * sum(amount for _, amount in tasks) / best
 
 
+def now(settling: float = 0.03, span: float = 0.04) -> float:
+    """The rate of products on all cores together at this moment.
+
+    The first ``settling`` seconds don't count, which a system may need to spread the threads.
+    """
+    tasks = [product_task(SIZE // 2) for _ in range(cores())]
+    start = time.perf_counter() + settling
+
+    def reached(task: tuple[Callable[[], object], float]) -> float:
+        call, amount = task
+        while time.perf_counter() < start:
+            call()
+        began, done = time.perf_counter(), 0
+        while time.perf_counter() < start + span:
+            call()
+            done += 1
+        return done * amount / (time.perf_counter() - began)
+
+    with ThreadPoolExecutor(len(tasks)) as pool:
+        return sum(pool.map(reached, tasks))
+
+
 def measured() -> Limits:
     """Measure in a fresh process."""
-    one = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     told = subprocess.run(
         [sys.executable, "-m", "benchmarks.peers.limits"],
         check=True,
         capture_output=True,
         text=True,
-        env=environment(one),
+        env=environment(ONE_THREAD),
     ).stdout
     return Limits(**json.loads(told))
 

@@ -8,7 +8,9 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 
+from benchmarks.peers.calm import Gauge, Tally
 from benchmarks.peers.limits import Limits, measured
 from benchmarks.peers.pool import Handle, PeerFailed, Spinner, running
 from benchmarks.peers.roster import OURS, PEERS
@@ -57,6 +59,7 @@ class Row:
     results: dict[str, Result]
     left_out: dict[str, str]
     limits: list[Limits]
+    tally: Tally = field(default_factory=Tally)
 
     @property
     def ours(self) -> Result | None:
@@ -91,6 +94,7 @@ class Stage:
 
     def __init__(self, names: Iterable[str], say: Say) -> None:
         self.say = say
+        self.gauge = Gauge()
         self.handles: dict[str, dict[str, Handle]] = {}
         self.absent: dict[str, str] = {}
         for name in names:
@@ -108,6 +112,8 @@ class Stage:
             handle = self.handles[name].get(setting)
             if handle is None:
                 handle = self.handles[name][setting] = Handle(name, setting, changes)
+            self.gauge.calm()
+            self.gauge.wait()
             try:
                 answer = handle.ask("prepare", row=work.name, wanted=wanted, tolerance=TOLERANCE)
             except PeerFailed:
@@ -119,6 +125,7 @@ class Stage:
         return handle, took, told_all
 
     def close(self) -> None:
+        self.gauge.close()
         for by_setting in self.handles.values():
             for handle in by_setting.values():
                 handle.close()
@@ -130,6 +137,13 @@ def epochs_of_visit(work: Workload, seconds_an_epoch: float, visit: float, ours:
     if ours or work.epochs * seconds_an_epoch < LONGEST:
         epochs = max(epochs, work.epochs)
     return epochs
+
+
+def visited(handle: Handle, epochs: int, load: Spinner | None) -> float:
+    """Let a peer train, alone or beside a process that keeps a core busy; return the seconds."""
+    time.sleep(PAUSE)
+    with running(load.process) if load else nullcontext():
+        return float(handle.ask("run", epochs=epochs)["seconds"])
 
 
 def row_measured(
@@ -158,12 +172,9 @@ def row_measured(
         for name in names[shift:] + names[:shift]:
             handle, epochs = ready[name]
             result = row.results[name]
-            for times, load in ((result.quiet, None), (result.busy, spinner)):
-                if load is None and times is result.busy:
-                    continue
-                time.sleep(PAUSE)
-                with running(load.process) if load else nullcontext():
-                    took = handle.ask("run", epochs=epochs)["seconds"]
+            for times, load in ((result.quiet, None), (result.busy, spinner))[: 1 + bool(spinner)]:
+                visit = partial(visited, handle, epochs, load)
+                took = stage.gauge.undisturbed(visit, row.tally)
                 times.append(took / (epochs * work.steps))
     row.limits.append(measured())
     return row

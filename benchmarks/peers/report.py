@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from benchmarks.peers.base import cores
+from benchmarks.peers.calm import SHARE, TRIES, Tally
 from benchmarks.peers.latency import Calls
 from benchmarks.peers.limits import best
 from benchmarks.peers.measure import Row
@@ -64,6 +65,7 @@ def training(rows: list[Row], rounds: int) -> str:
         _times(rows),
         "The ratio is that of the fastest peer's time to ours, median of the rounds' own ratios, "
         "quartiles in brackets.",
+        _calm([row.tally for row in rows]),
     ]
     if any(result.busy for row in rows for result in row.results.values()):
         parts += [
@@ -73,6 +75,18 @@ def training(rows: list[Row], rounds: int) -> str:
         ]
     parts += [_limits(rows), "Settings, the quickest of those tried:", _settings(rows)]
     return "\n\n".join(part for part in parts if part)
+
+
+def _calm(tallies: list[Tally]) -> str:
+    visits, repeated, disturbed = (
+        sum(getattr(tally, name) for tally in tallies)
+        for name in ("visits", "repeated", "disturbed")
+    )
+    return (
+        f"A visit counts where the machine gave all its cores before it and after it, {SHARE:g} of "
+        f"the best rate of products on all of them: of {visits:,} visits, {repeated:,} were "
+        f"repeated for that, and {disturbed:,} count all the same, after {TRIES} tries."
+    )
 
 
 def _columns(rows: list[Row]) -> list[str]:

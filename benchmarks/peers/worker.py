@@ -18,6 +18,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from benchmarks.peers import limits
 from benchmarks.peers.base import Peer, Variant
 from benchmarks.peers.roster import PEERS
 from benchmarks.peers.workloads import WORKLOADS
@@ -87,6 +88,10 @@ class Worker:
             times[i] = time.perf_counter() - began
         return {"seconds": float(np.median(times)), "output": np.ravel(found).tolist()}
 
+    def look(self) -> Answer:
+        """How fast all cores are at this moment."""
+        return {"rate": limits.now()}
+
     def memory(self) -> Answer:
         return {"bytes": peak_memory()}
 
@@ -125,7 +130,7 @@ def serve(worker: Worker, orders: TextIO, answers: TextIO) -> None:
     """Follow the orders until there are no more."""
     doing: dict[str, Callable[..., Answer]] = {
         "prepare": worker.prepare, "run": worker.run, "build": worker.build,
-        "predict": worker.predict, "memory": worker.memory,
+        "predict": worker.predict, "memory": worker.memory, "look": worker.look,
     }  # fmt: skip
     for line in orders:
         order = json.loads(line)

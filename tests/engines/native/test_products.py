@@ -22,9 +22,10 @@ SIZES = {
     "tiny": [(4, 2, 3), (4, 3, 1), (1, 1, 1), (3, 4, 1), (4, 1, 3)],
     "row|dots": [(1, 5, 7), (1, 300, 128), (1, 13, 300), (9, 7, 1), (40, 33, 1), (1, 70, 1)],
     "few": [(2, 9, 33), (3, 40, 5), (4, 6, 64), (4, 70, 65)],
-    "block": [(5, 1, 17), (8, 16, 16), (9, 5, 2), (23, 15, 26), (17, 33, 47), (31, 15, 10)],
+    "block": [(5, 1, 17), (9, 5, 2), (23, 15, 26), (17, 33, 47), (31, 15, 10)],
+    "block|across": [(8, 16, 16), (16, 9, 18), (12, 40, 33), (32, 17, 47)],
     "block|dots": [(13, 150, 3), (16, 65, 2)],
-    "block|paired|paired_rows": [(23, 70, 25), (66, 65, 20), (64, 16, 40), (16, 519, 13)],
+    "block|paired|paired_rows|across": [(23, 70, 25), (66, 65, 20), (64, 16, 40), (16, 519, 13)],
 }
 
 
@@ -125,6 +126,10 @@ LAYOUTS = {
         *[(True, False, s) for s in [(64, 16, 25), (16, 19, None), (32, 64, None), (16, 1100, 25)]],
         *[(True, False, (m, 17, 25)) for m in range(65, 80, 4)],
     ],
+    "across": [
+        *[(False, True, s) for s in [(16, 100, 338), (13, 8, 16), (9, 1100, 31), (16, 512, 17)]],
+        *[(False, True, (m, 33, 40)) for m in range(9, 17)],
+    ],
 }
 
 
@@ -145,6 +150,24 @@ def test_kernels_for_a_layout(kernel, dtype):
             np.testing.assert_allclose(
                 found, total, **tolerance(dtype, k + 2), err_msg=f"{m} {k} {n}"
             )
+
+
+def test_few_rows_by_a_transposed_matrix(monkeypatch):
+    """Without packing, where tiles that a vector is high have no more rows to spare than others."""
+    sizes = [(m, 40, 19) for m in (4, 8, 17, 24, 25, 31, 32, 33)]
+    kernels = ["few", "block", "block", "block", "across", "across", "across", "block"]
+    for (m, k, n), kernel in zip(sizes, kernels, strict=True):
+        a, b = draw((m, k), "float32"), draw((n, k), "float32", 1).T
+        found = compute(a, b, kernel=kernel)
+        np.testing.assert_allclose(found, a.astype("f8") @ b, **tolerance("float32", k))
+    stack, many = draw((3, 32, 20), "float32"), draw((3, 21, 20), "float32", 1).transpose(0, 2, 1)
+    for b in (many, many[1]):
+        found = compute(stack[:, ::2], b, kernel="across" if b.ndim == 3 else "block")
+        np.testing.assert_allclose(found, stack[:, ::2] @ b, **tolerance("float32", 20))
+    for b in (draw((40, 7), "f4").T, draw((20, 10), "f4")):
+        assert compute(draw((16, b.shape[0]), "f4"), b, kernel="block") is not None
+    monkeypatch.setattr(linear, "wide_vectors", lambda: False)
+    compute(draw((16, 40), "f4"), draw((19, 40), "f4").T, kernel="block")
 
 
 def test_columns_that_fill_no_tile_of_pairs_go_to_another_kernel(monkeypatch):

@@ -22,6 +22,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from glassnet.engines.native.kernels.packing import transposed
 from glassnet.engines.native.kernels.vectors import WORD, Vectors, hide, lanes_of
 
 ARGUMENTS = 14
@@ -29,12 +30,16 @@ ARGUMENTS = 14
 
 @dataclass(frozen=True)
 class Tile:
-    """A tile of ``rows`` rows and ``vectors`` vectors of numbers of ``size`` bytes."""
+    """A tile of ``rows`` rows and ``vectors`` vectors of numbers of ``size`` bytes.
+
+    ``turned``, it is a square that is stored about its diagonal: its rows are columns of C.
+    """
 
     rows: int
     vectors: int
     size: int
     chains: int = 1
+    turned: bool = False
 
     @property
     def lanes(self) -> int:
@@ -69,6 +74,7 @@ def multiplier(tile: Tile) -> Any:
     behind the one before; its entries lie ``a_step`` apart. Rows of B begin ``b_step`` apart, their
     entries side by side; the last ``tail_k`` rows lie at ``tail``, a whole tile wide each. Whole
     vectors of B are read, so columns behind the last one must be readable, whatever they hold.
+    Where the tile is turned, ``c_row`` and ``bias`` still are those of C.
     """
 
     return written(ARGUMENTS, lambda builder, *given: _Writer(builder, tile).write(*given))
@@ -199,6 +205,10 @@ class _Writer(Loops):
         a, b, sums = self.loop(a, offsets, a_step, b, b_step, k, sums)
         pitch = WORD(tile.columns * tile.size)
         _, _, sums = self.loop(a, offsets, a_step, tail, pitch, tail_k, sums)
+        if tile.turned:
+            sums = transposed(self, sums)
+            rows, columns = columns, rows
+            places = self.rows_there(tile.lanes, rows)
         outs = [builder.add(c, builder.mul(place, c_row)) for place in places]
         accumulate, bias, columns = (hide(builder, word) for word in (accumulate, bias, columns))
         whole = builder.icmp_signed("==", columns, WORD(tile.columns))

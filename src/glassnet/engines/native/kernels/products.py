@@ -164,6 +164,43 @@ def _packer(T: np.dtype) -> Any:
     return pack
 
 
+# --- of few rows, by a transposed matrix ----------------------------------------------------------
+def across(T: np.dtype) -> Any:
+    """In squares turned in registers: terms lie side by side in B as in A, of which rows are few.
+
+    Word 13 is room for the terms of A, turned: packed are few rows of A, not all columns of B.
+    """
+    size, lanes = T.itemsize, lanes_of(T.itemsize)
+    multiply = multiplier(Tile(lanes, 1, size, turned=True))
+    turn, pitch = transposer(size), lanes * size
+
+    def kernel(p: int) -> None:
+        m, k, n, room = word(p, 3), word(p, 4), word(p, 5), word(p, 13)
+        a_row, b_step, c_row = word(p, 6), word(p, 9), word(p, 10)
+        panel = (min(k, DEPTH) + lanes - 1) // lanes * lanes * pitch
+        for piece in range(word(p, 17)):
+            a, b, c = places(p, piece)
+            for s in range(0, k, DEPTH):
+                depth, accumulate = min(k - s, DEPTH), word(p, 11) | s
+                bias, to = 0 if s else word(p, 12), room
+                for i in range(0, m, lanes):
+                    for t in range(0, depth, lanes):
+                        source = a + i * a_row + (s + t) * size
+                        turn(source, a_row, m - i, depth - t, to + t * pitch, pitch)
+                    to += panel
+                for j in range(0, n, lanes):
+                    left, panels = b + j * b_step + s * size, room
+                    for i in range(0, m, lanes):
+                        multiply(
+                            left, b_step, size, panels, pitch, depth, room, 0, min(n - j, lanes),
+                            c + i * c_row + j * size, c_row, min(m - i, lanes),
+                            accumulate, bias + j * size if bias else 0,
+                        )  # fmt: skip
+                        panels += panel
+
+    return kernel
+
+
 # --- of few columns -------------------------------------------------------------------------------
 def paired(T: np.dtype) -> Any:
     """Two terms at a time: columns of A lie side by side, and those of B, of which are not few."""

@@ -158,7 +158,22 @@ def kernel_for(p: Product) -> str:
         return "row"
     if m <= 4:
         return "few"
+    if crosses(p):
+        return "across"
     return "gemm" if wide_steps(p) else "block"
+
+
+def crosses(p: Product) -> bool:
+    """Whether B is a transposed matrix whose packing would not pay, as few rows of A use it.
+
+    Tiles have as many rows as a vector has lanes, those that need packing have 8.
+    """
+    m, k, n = p.sizes
+    size = p.a.dtype.itemsize
+    lanes = VECTOR // size
+    beside = p.a.strides[-1] == size and p.b.strides[-2] == size and p.b.strides[-1] >= k * size
+    filled = m <= 2 * lanes and -(-m // lanes) * lanes == -(-m // 8) * 8
+    return beside and filled and n >= lanes and k >= 8 and wide_vectors()
 
 
 def dotted(p: Product) -> bool:
@@ -256,14 +271,18 @@ DEPTH = 512
 def room(p: Product, kernel: str) -> int:
     """Return the bytes that a kernel needs while it runs.
 
-    `dots` packs the columns of B, where their entries don't lie side by side. Others pack rows of B
-    into a panel as wide as their tile: all where B's columns don't lie side by side, with those
-    that make squares whole; else the last ones, those less than a tile before the end of B.
+    `dots` packs the columns of B, where their entries don't lie side by side, and `across` the rows
+    of A, in whole squares. Others pack rows of B into a panel as wide as their tile: all where B's
+    columns don't lie side by side, with those that make squares whole; else the last ones, those
+    less than a tile before the end of B.
     """
-    _, k, n = p.sizes
+    m, k, n = p.sizes
     size = p.b.dtype.itemsize
     if kernel == "dots":
         return 0 if p.b.strides[-2] == size else k * n * size
+    if kernel == "across":
+        lanes = VECTOR // size
+        return -(-m // lanes) * -(-min(k, DEPTH) // lanes) * lanes * VECTOR
     if kernel not in WIDTHS:
         return 0
     k, width = min(k, DEPTH), VECTOR * WIDTHS[kernel]
