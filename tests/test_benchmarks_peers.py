@@ -110,7 +110,7 @@ def test_a_visit_is_long_enough() -> None:
 
 
 def test_a_visit_counts_where_the_machine_is_calm(monkeypatch: pytest.MonkeyPatch) -> None:
-    rates = iter([90.0, 100.0, *[99.0] * (calm.LOOKS - 2), *[95.0, 50.0, 50.0, 91.0, 92.0]])
+    rates = iter([90.0, 100.0, *[99.0] * (calm.LOOKS - 2), *[95.0, 50.0, 99.5, 91.0, 92.0]])
     last: list[float] = []
 
     class Told:
@@ -119,7 +119,8 @@ def test_a_visit_counts_where_the_machine_is_calm(monkeypatch: pytest.MonkeyPatc
         def ask(self, do: str) -> dict[str, float]:
             assert do == "look"
             last[:] = [next(rates, 40.0)]
-            return {"rate": last[0]}
+            slow = 3.0 if last[0] == 99.5 else 9.0
+            return {"products": last[0], "passing": slow}
 
     monkeypatch.setattr(calm, "Handle", Told)
     monkeypatch.setattr(calm, "PATIENCE", 0.0)
@@ -136,11 +137,12 @@ def test_a_visit_counts_where_the_machine_is_calm(monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_rate_of_now_is_that_of_products() -> None:
-    """A look takes its time, and tells more than nothing and less than no machine has."""
+    """A look takes its time, and tells more than nothing and less than any machine has."""
     began = time.perf_counter()
     rate = limits.now(settling=0.005, span=0.01)
     assert time.perf_counter() - began >= 0.015
     assert 1e8 < rate < 1e15
+    assert 1e7 < limits.passing(entries=2**12, times=4) < 1e13
 
 
 def test_outputs_are_compared_as_logarithms() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -97,6 +98,28 @@ def now(settling: float = 0.03, span: float = 0.04) -> float:
 
     with ThreadPoolExecutor(len(tasks)) as pool:
         return sum(pool.map(reached, tasks))
+
+
+def passing(entries: int = 2**18, times: int = 40) -> float:
+    """The bytes a second that each core gets from another, which has just written them."""
+    count = cores()
+    own, read = ([np.zeros(entries, np.float32) for _ in range(count)] for _ in range(2))
+    together = threading.Barrier(count)
+
+    def pass_on(i: int) -> float:
+        began = 0.0
+        for k in range(times):
+            if k == times // 2:  # by then the threads are spread over the cores
+                began = time.perf_counter()
+            np.add(own[i], 1, own[i])
+            together.wait()
+            np.add(own[(i + 1) % count], 1, read[i])
+            together.wait()
+        return time.perf_counter() - began
+
+    with ThreadPoolExecutor(count) as pool:
+        longest = max(pool.map(pass_on, range(count)))
+    return (times - times // 2) * own[0].nbytes / longest
 
 
 def measured() -> Limits:

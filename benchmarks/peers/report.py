@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from benchmarks.peers.base import cores
-from benchmarks.peers.calm import SHARE, TRIES, Tally
+from benchmarks.peers.calm import SHARES, TRIES, Tally
 from benchmarks.peers.latency import Calls
 from benchmarks.peers.limits import best
 from benchmarks.peers.measure import Row
@@ -83,9 +83,10 @@ def _calm(tallies: list[Tally]) -> str:
         for name in ("visits", "repeated", "disturbed")
     )
     return (
-        f"A visit counts where the machine gave all its cores before it and after it, {SHARE:g} of "
-        f"the best rate of products on all of them: of {visits:,} visits, {repeated:,} were "
-        f"repeated for that, and {disturbed:,} count all the same, after {TRIES} tries."
+        "A visit counts where the machine gave before it and after it what it gives at best: "
+        f"{SHARES['products']:g} of the rate of products on all cores, {SHARES['passing']:g} of "
+        f"that of bytes from core to core. Of {visits:,} visits, {repeated:,} were repeated for "
+        f"that, and {disturbed:,} count all the same, after {TRIES} tries."
     )
 
 

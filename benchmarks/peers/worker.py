@@ -89,8 +89,8 @@ class Worker:
         return {"seconds": float(np.median(times)), "output": np.ravel(found).tolist()}
 
     def look(self) -> Answer:
-        """How fast all cores are at this moment."""
-        return {"rate": limits.now()}
+        """How fast all cores are at this moment, and how fast what one writes reaches another."""
+        return {"products": limits.now(), "passing": limits.passing()}
 
     def memory(self) -> Answer:
         return {"bytes": peak_memory()}
